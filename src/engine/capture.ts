@@ -1,0 +1,110 @@
+// Capture and replay. The first run of a captured function executes it as usual while every dispatch is noted down
+// as {pipeline, bind group, grid}; later runs write the inputs, encode that list in one pass and submit once. Both
+// give the same bits, because they are the same dispatches on the same buffers. The buffers belong to the capture
+// until it is disposed. What JavaScript computes anew for each step (noise, learning rate, step count) is a feed.
+
+import { DeviceError, ShapeError } from './errors.ts';
+import type { Engine } from './engine.ts';
+import type { Pool } from './pool.ts';
+import type { Cost, Dispatch } from './stream.ts';
+import { type HostArray, sameShape, shapeText, sizeOf, type Tensor } from './tensor.ts';
+
+export type Inputs = Record<string, HostArray>;
+
+/** A tensor whose values come from JavaScript, written before each run of a captured step. */
+export interface Feed {
+  readonly tensor: Tensor;
+  readonly produce: () => Float32Array;
+}
+
+export class Capture<Out> {
+  readonly name: string;
+  readonly #engine: Engine;
+  readonly #step: (inputs: Record<string, Tensor>) => Out;
+  readonly #cost: Cost = { ms: 0 };
+  #recorded: { list: Dispatch[]; feeds: Feed[]; inputs: Record<string, Tensor>; out: Out; pool: Pool } | null = null;
+
+  constructor(engine: Engine, name: string, step: (inputs: Record<string, Tensor>) => Out) {
+    this.#engine = engine;
+    this.name = name;
+    this.#step = step;
+  }
+
+  /** Dispatches of one run, 0 before the first. */
+  get dispatches(): number {
+    return this.#recorded?.list.length ?? 0;
+  }
+
+  /** Names of the kernels of one run, in order. */
+  get kernels(): string[] {
+    return this.#recorded?.list.map((d) => d.name) ?? [];
+  }
+
+  /**
+   * Runs the step. The tensors it returned are the same every time and hold the latest run's values.
+   * @throws ShapeError if an input is missing, unknown or of another shape than in the first run.
+   */
+  run(inputs: Inputs): Out {
+    const engine = this.#engine;
+    engine.check();
+    if (engine.stream.recording)
+      throw new DeviceError(`capture ${this.name}: run inside another capture; call its function directly instead`);
+    for (const [name, { data, shape }] of Object.entries(inputs))
+      if (data.length !== sizeOf(shape))
+        throw new ShapeError(
+          `capture ${this.name}: input ${name} has ${data.length} values for shape ${shapeText(shape)}`,
+        );
+    const recorded = this.#recorded;
+    if (!recorded) return this.#record(inputs);
+    this.#compare(inputs, recorded.inputs);
+    engine.stream.submit();
+    for (const [name, tensor] of Object.entries(recorded.inputs)) engine.upload(tensor, inputs[name].data);
+    for (const feed of recorded.feeds) engine.upload(feed.tensor, feed.produce());
+    engine.stream.replay(recorded.list, this.#cost);
+    return recorded.out;
+  }
+
+  /** Gives the capture's buffers back to the pool; its outputs are gone with them. */
+  dispose(): void {
+    this.#engine.stream.submit();
+    this.#engine.bindGroups.clear();
+    this.#recorded?.pool.close();
+    this.#recorded = null;
+  }
+
+  #record(host: Inputs): Out {
+    const engine = this.#engine;
+    engine.stream.startRecording();
+    const session = engine.enterCapture();
+    try {
+      const inputs: Record<string, Tensor> = {};
+      for (const [name, { data, shape }] of Object.entries(host)) {
+        inputs[name] = engine.empty(shape);
+        engine.upload(inputs[name], data);
+      }
+      const out = engine.scope(() => this.#step(inputs));
+      const list = engine.stream.stopRecording();
+      this.#recorded = { list, feeds: session.feeds, inputs, out, pool: session.pool };
+      return out;
+    } catch (error) {
+      engine.stream.stopRecording();
+      session.pool.close();
+      throw error;
+    } finally {
+      session.leave();
+    }
+  }
+
+  #compare(given: Inputs, recorded: Record<string, Tensor>): void {
+    for (const name of Object.keys(given))
+      if (!recorded[name]) throw new ShapeError(`capture ${this.name}: input ${name} was not there in the first run`);
+    for (const [name, tensor] of Object.entries(recorded)) {
+      if (!given[name]) throw new ShapeError(`capture ${this.name}: input ${name} is missing`);
+      if (!sameShape(given[name].shape, tensor.shape))
+        throw new ShapeError(
+          `capture ${this.name}: input ${name} has shape ${shapeText(given[name].shape)}, it was captured with ` +
+            `${shapeText(tensor.shape)}; make another capture for this shape`,
+        );
+    }
+  }
+}

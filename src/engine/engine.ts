@@ -1,0 +1,332 @@
+// The engine ties a device, its pipelines, the buffer pool and the open command encoder together. Tensors are made
+// here; operations (src/shaders) call `run`. Three lifetimes: what `empty` makes inside a scope returns to the pool
+// at its end unless returned; what is made outside any scope lives until dispose(); constants live as long as the
+// engine.
+
+import { LeastRecent } from './cache.ts';
+import { Capture, type Feed } from './capture.ts';
+import { type AdapterSummary, adoptDevice, type OpenDevice, openDevice } from './device.ts';
+import { DeviceError, ShapeError } from './errors.ts';
+import { Pipelines } from './kernel.ts';
+import { Pool, usage } from './pool.ts';
+import { Profiler } from './profile.ts';
+import { Stream } from './stream.ts';
+import { checkShape, type HostArray, type Shape, Storage, shapeText, sizeOf, Tensor } from './tensor.ts';
+
+export interface EngineOptions {
+  /** A device the page already owns; the engine uses it and never destroys it. */
+  device?: GPUDevice;
+  /** `plain` runs the kernels without subgroups even where the adapter has them. */
+  variant?: 'auto' | 'plain';
+}
+
+export class Engine {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterSummary;
+  readonly pipelines: Pipelines;
+  readonly bindGroups = new LeastRecent<GPUBindGroup>(8192);
+  readonly stream: Stream;
+  /** Subgroup size that kernels are made for, 0 for the plain variants. */
+  readonly lanes: number;
+  readonly maxBinding: number;
+  /** Whether operations are put on the tape; see noGrad. */
+  gradMode = true;
+  /** Called once if the device is lost, with the reason. */
+  onLost: ((reason: string) => void) | null = null;
+  readonly #open: OpenDevice;
+  readonly #root: Pool;
+  #pool: Pool;
+  #feeds: Feed[] | null = null;
+  #scopes: Set<Storage>[] = [];
+  readonly #uniforms = new Map<string, GPUBuffer>();
+  readonly #constants = new Map<string, Tensor>();
+  readonly #staging = new Map<number, GPUBuffer[]>();
+  #error: string | null = null;
+  #lost: string | null = null;
+  #closed = false;
+
+  constructor(open: OpenDevice, options: EngineOptions = {}) {
+    this.device = open.device;
+    this.adapter = open.adapter;
+    this.#open = open;
+    this.lanes = options.variant === 'plain' ? 0 : open.adapter.lanes;
+    this.maxBinding = open.device.limits.maxStorageBufferBindingSize;
+    this.pipelines = new Pipelines(open.device);
+    this.stream = new Stream(open.device);
+    this.#root = new Pool(open.device);
+    this.#pool = this.#root;
+    open.device.addEventListener('uncapturederror', this.#onError);
+    open.device.lost.then((info) => {
+      if (this.#closed) return;
+      this.#lost = `${info.reason || 'unknown reason'}: ${info.message}`;
+      this.onLost?.(this.#lost);
+    });
+  }
+
+  /** Opens the browser's adapter, or takes the page's own device. Node: `openEngine` of `formant/node`. */
+  static async open(options: EngineOptions = {}): Promise<Engine> {
+    const open = options.device ? adoptDevice(options.device) : await openDevice(globalThis.navigator?.gpu);
+    return new Engine(open, options);
+  }
+
+  readonly #onError = (event: GPUUncapturedErrorEvent): void => {
+    this.#error ??= event.error.message;
+  };
+
+  /** Throws what the GPU reported since the last call, and a lost device. */
+  check(): void {
+    if (this.#lost !== null) throw new DeviceError(`device lost (${this.#lost}); open a new engine`);
+    if (this.#closed) throw new DeviceError('engine: used after close()');
+    if (this.#error === null) return;
+    const message = this.#error;
+    this.#error = null;
+    throw new DeviceError(`GPU: ${message}`);
+  }
+
+  get lost(): boolean {
+    return this.#lost !== null;
+  }
+
+  /** Bytes of GPU buffers that exist: pool, uniforms, staging. */
+  get bytes(): number {
+    let sum = this.#root.bytes;
+    for (const b of this.#uniforms.values()) sum += b.size;
+    for (const list of this.#staging.values()) for (const b of list) sum += b.size;
+    return sum;
+  }
+
+  /** An uninitialised tensor in the current scope. */
+  empty(shape: Shape): Tensor {
+    checkShape('empty', shape);
+    return this.#allocate(shape, false);
+  }
+
+  /** A tensor with the given values, row-major. Inside a captured step use `feed`. */
+  tensor(data: Float32Array | readonly number[], shape: Shape = [data.length]): Tensor {
+    checkShape('tensor', shape);
+    if (data.length !== sizeOf(shape))
+      throw new ShapeError(`tensor: ${data.length} values for shape ${shapeText(shape)} of ${sizeOf(shape)}`);
+    const t = this.#allocate(shape, true);
+    this.write(t, data instanceof Float32Array ? data : Float32Array.from(data));
+    return t;
+  }
+
+  /**
+   * A tensor whose values JavaScript makes anew for each run: `produce` is called now, and before every replay of
+   * the step being captured. Noise, step counts and schedules come this way.
+   */
+  feed(shape: Shape, produce: () => Float32Array): Tensor {
+    checkShape('feed', shape);
+    const t = this.#allocate(shape, true);
+    this.upload(t, produce());
+    this.#feeds?.push({ tensor: t, produce });
+    return t;
+  }
+
+  /** A tensor made once and kept as long as the engine: windows, twiddles, filter banks. The key names its content. */
+  constant(key: string, make: () => HostArray): Tensor {
+    let t = this.#constants.get(key);
+    if (!t) {
+      const { data, shape } = make();
+      t = new Tensor(this, shape, new Storage(this.#root.acquire(4 * data.length, true)));
+      this.#submitIfUsed(t);
+      this.upload(t, data);
+      this.#constants.set(key, t);
+    }
+    return t;
+  }
+
+  /** Replaces a tensor's values. Earlier recorded work still sees the old ones. */
+  write(t: Tensor, data: Float32Array): void {
+    this.check();
+    if (data.length !== t.size)
+      throw new ShapeError(`write: ${data.length} values for a tensor of shape ${shapeText(t.shape)}`);
+    if (this.#feeds)
+      throw new DeviceError('write: inside a captured step a write would not be repeated; use engine.feed');
+    this.#submitIfUsed(t);
+    this.upload(t, data);
+  }
+
+  /** Queue write without the checks of `write`; the caller knows that no open work names the buffer. */
+  upload(t: Tensor, data: Float32Array): void {
+    this.device.queue.writeBuffer(t.storage.block.buffer, t.offset, data as Float32Array<ArrayBuffer>);
+  }
+
+  /** Waits for the GPU and returns the values of several tensors with one round trip. */
+  async read(tensors: readonly Tensor[]): Promise<Float32Array[]> {
+    this.check();
+    if (this.stream.recording)
+      throw new DeviceError('read: nothing can be read while a step is being captured; return the tensor instead');
+    const total = tensors.reduce((n, t) => n + 4 * t.size, 0);
+    const staging = this.#takeStaging(total);
+    const encoder = this.stream.encoder();
+    let at = 0;
+    for (const t of tensors) {
+      encoder.copyBufferToBuffer(t.storage.block.buffer, t.offset, staging, at, 4 * t.size);
+      at += 4 * t.size;
+    }
+    this.stream.submit();
+    await this.stream.doze();
+    await staging.mapAsync(1, 0, total).catch((error: Error) => {
+      this.check();
+      throw new DeviceError(`read: ${error.message}`);
+    });
+    this.stream.settled();
+    const all = staging.getMappedRange(0, total).slice(0);
+    staging.unmap();
+    this.#staging.get(staging.size)?.push(staging);
+    this.check();
+    at = 0;
+    return tensors.map((t) => {
+      const values = new Float32Array(all, at, t.size);
+      at += 4 * t.size;
+      return values;
+    });
+  }
+
+  /** Resolves when all submitted work is done. */
+  async idle(): Promise<void> {
+    this.check();
+    this.stream.submit();
+    await this.stream.doze();
+    await this.device.queue.onSubmittedWorkDone();
+    this.stream.settled();
+    this.check();
+  }
+
+  /**
+   * Runs a synchronous function and gives back every tensor made inside, except those in its result (a tensor, or
+   * tensors in arrays and plain objects), which move to the enclosing scope.
+   */
+  scope<T>(body: () => T): T {
+    const inside = new Set<Storage>();
+    this.#scopes.push(inside);
+    try {
+      const result = body();
+      const outer = this.#scopes.at(-2);
+      for (const storage of storagesIn(result)) if (inside.delete(storage)) outer?.add(storage);
+      return result;
+    } finally {
+      this.#scopes.pop();
+      for (const storage of inside) this.release(storage);
+    }
+  }
+
+  /** Runs a function without recording gradients. */
+  noGrad<T>(body: () => T): T {
+    const before = this.gradMode;
+    this.gradMode = false;
+    try {
+      return body();
+    } finally {
+      this.gradMode = before;
+    }
+  }
+
+  /** A step that is executed once and replayed afterwards; see Capture. */
+  capture<Out>(name: string, step: (inputs: Record<string, Tensor>) => Out): Capture<Out> {
+    return new Capture(this, name, step);
+  }
+
+  /** Buffers of their own for state that lives until the engine closes or `release`. */
+  persistent(bytes: number): Storage {
+    return new Storage(this.#root.acquire(bytes, true));
+  }
+
+  release(storage: Storage): void {
+    for (const scope of this.#scopes) scope.delete(storage);
+    const block = storage.take();
+    if (block && !this.#closed) this.#pool.release(block);
+  }
+
+  /** Used by Capture: allocate from a pool of its own, outside the caller's scopes, and collect feeds. */
+  enterCapture(): { pool: Pool; feeds: Feed[]; leave: () => void } {
+    const scopes = this.#scopes;
+    const pool = this.#root.fork();
+    const feeds: Feed[] = [];
+    this.#scopes = [];
+    this.#pool = pool;
+    this.#feeds = feeds;
+    const leave = () => {
+      this.#scopes = scopes;
+      this.#pool = this.#root;
+      this.#feeds = null;
+    };
+    return { pool, feeds, leave };
+  }
+
+  /** A buffer with these uniforms; equal values share one. */
+  uniform(values: readonly number[], types: readonly string[]): GPUBuffer {
+    const label = values.map((v, i) => (types[i] === 'f32' ? `${v}f` : `${v}`)).join(',');
+    let buffer = this.#uniforms.get(label);
+    if (!buffer) {
+      const size = Math.ceil(values.length / 4) * 16;
+      const view = new DataView(new ArrayBuffer(size));
+      values.forEach((v, i) => {
+        if (types[i] === 'f32') view.setFloat32(4 * i, v, true);
+        else view.setUint32(4 * i, v, true);
+      });
+      buffer = this.device.createBuffer({ label, size, usage: usage.uniform | usage.copyDst });
+      this.device.queue.writeBuffer(buffer, 0, view.buffer as ArrayBuffer);
+      this.#uniforms.set(label, buffer);
+    }
+    return buffer;
+  }
+
+  /** Starts timing every dispatch; end with `stop()` of the result. @throws DeviceError without timestamps. */
+  profile(): { table: () => ReturnType<Profiler['table']>; stop: () => void } {
+    this.stream.submit();
+    const profiler = new Profiler(this.device);
+    this.stream.profiler = profiler;
+    return {
+      table: async () => {
+        await this.idle();
+        return profiler.table();
+      },
+      stop: () => {
+        this.stream.submit();
+        this.stream.profiler = null;
+        profiler.close();
+      },
+    };
+  }
+
+  /** Frees every buffer, and the device unless it belongs to the page. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.device.removeEventListener('uncapturederror', this.#onError);
+    if (this.#lost === null) this.stream.submit();
+    this.#root.close();
+    for (const b of this.#uniforms.values()) b.destroy();
+    for (const list of this.#staging.values()) for (const b of list) b.destroy();
+    if (this.#open.owned) this.device.destroy();
+    this.#open.release?.();
+  }
+
+  #allocate(shape: Shape, fresh: boolean): Tensor {
+    const storage = new Storage(this.#pool.acquire(4 * sizeOf(shape), fresh));
+    this.#scopes.at(-1)?.add(storage);
+    return new Tensor(this, shape, storage);
+  }
+
+  #submitIfUsed(t: Tensor): void {
+    if (t.storage.block.lastUse === this.stream.serial) this.stream.submit();
+  }
+
+  #takeStaging(bytes: number): GPUBuffer {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(256, bytes)));
+    const list = this.#staging.get(size) ?? [];
+    this.#staging.set(size, list);
+    return (
+      list.pop() ?? this.device.createBuffer({ label: 'staging', size, usage: usage.mapRead | usage.copyDst })
+    );
+  }
+}
+
+function* storagesIn(value: unknown): Generator<Storage> {
+  if (value instanceof Tensor) yield value.storage;
+  else if (Array.isArray(value)) for (const v of value) yield* storagesIn(v);
+  else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
+    for (const v of Object.values(value)) yield* storagesIn(v);
+}

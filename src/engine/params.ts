@@ -1,0 +1,145 @@
+// Parameters: every weight of a model in one flat buffer, its gradients in a parallel one, each tensor a slice that
+// starts at a multiple of 256 bytes. An optimiser, a checkpoint or an average is then one kernel or one copy over
+// the whole buffer. Names are those of a PyTorch state_dict.
+
+import type { Engine } from './engine.ts';
+import { CheckpointError, ShapeError } from './errors.ts';
+import { fill } from './primitives.ts';
+import { checkShape, type HostArray, sameShape, type Shape, Storage, shapeText, sizeOf, Tensor } from './tensor.ts';
+
+/** Floats in 256 bytes: WebGPU's alignment for the offset of a binding. */
+const alignment = 64;
+
+export class Parameters {
+  readonly engine: Engine;
+  readonly #tensors = new Map<string, Tensor>();
+  readonly #initial = new Map<string, Float32Array>();
+  #floats = 0;
+  #flat: { values: Tensor; grads: Tensor } | null = null;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  /**
+   * Declares a parameter. All must be declared before the first is used.
+   * @param values initial values, row-major.
+   * @throws ShapeError if the name is taken, sizes differ, or parameters are in use already.
+   */
+  add(name: string, shape: Shape, values: Float32Array): Tensor {
+    checkShape(`parameter ${name}`, shape);
+    if (this.#flat) throw new ShapeError(`parameter ${name}: declare all parameters before the first one is used`);
+    if (this.#tensors.has(name)) throw new ShapeError(`parameter ${name}: this name is taken`);
+    if (values.length !== sizeOf(shape))
+      throw new ShapeError(`parameter ${name}: ${values.length} values for shape ${shapeText(shape)}`);
+    const offset = 4 * this.#floats;
+    const t = new Tensor(this.engine, shape, new Storage(() => this.values.storage.block), offset);
+    t.grad = new Tensor(this.engine, shape, new Storage(() => this.grads.storage.block), offset);
+    t.requiresGrad = true;
+    this.#tensors.set(name, t);
+    this.#initial.set(name, values);
+    this.#floats += Math.ceil(values.length / alignment) * alignment;
+    return t;
+  }
+
+  /** Parameter tensors by name, in order of declaration. */
+  get tensors(): ReadonlyMap<string, Tensor> {
+    return this.#tensors;
+  }
+
+  /** Number of trainable values, without the padding between slices. */
+  get count(): number {
+    let n = 0;
+    for (const t of this.#tensors.values()) n += t.size;
+    return n;
+  }
+
+  /** All values as one flat tensor, padding included. */
+  get values(): Tensor {
+    return this.#materialise().values;
+  }
+
+  /** All gradients as one flat tensor, laid out as `values`. */
+  get grads(): Tensor {
+    return this.#materialise().grads;
+  }
+
+  /** A flat tensor of zeros laid out as `values`, for an optimiser's state. */
+  flatState(): Tensor {
+    const t = new Tensor(this.engine, [this.#floats], this.engine.persistent(4 * this.#floats));
+    this.engine.upload(t, new Float32Array(this.#floats));
+    return t;
+  }
+
+  /** Forgets the gradients: the next backward overwrites them. */
+  zeroGrad(): void {
+    for (const t of this.#tensors.values()) t.gradStale = true;
+  }
+
+  /** For optimisers: gradients of parameters that no backward reached are set to zero. */
+  completeGrads(): void {
+    for (const t of this.#tensors.values())
+      if (t.gradStale && t.grad) {
+        fill(t.grad, 0);
+        t.gradStale = false;
+      }
+  }
+
+  /** Cuts a flat array, laid out as `values`, into named arrays: a state_dict. */
+  split(flat: Float32Array): Record<string, HostArray> {
+    const out: Record<string, HostArray> = {};
+    for (const [name, t] of this.#tensors)
+      out[name] = { shape: t.shape, data: flat.slice(t.offset / 4, t.offset / 4 + t.size) };
+    return out;
+  }
+
+  /**
+   * The reverse of `split`: one flat array from named ones.
+   * @throws CheckpointError for a name that is missing or unknown, or another shape.
+   */
+  join(state: Record<string, HostArray>, where = 'state'): Float32Array {
+    const flat = new Float32Array(this.#floats);
+    for (const name of Object.keys(state))
+      if (!this.#tensors.has(name))
+        throw new CheckpointError(`${where}: tensor ${name} is not part of this model; is it another model's?`);
+    for (const [name, t] of this.#tensors) {
+      const found = state[name];
+      if (!found) throw new CheckpointError(`${where}: tensor ${name} ${shapeText(t.shape)} is missing`);
+      if (!sameShape(found.shape, t.shape))
+        throw new CheckpointError(
+          `${where}: tensor ${name} has shape ${shapeText(found.shape)}, this model needs ${shapeText(t.shape)}`,
+        );
+      flat.set(found.data, t.offset / 4);
+    }
+    return flat;
+  }
+
+  /** Reads all values back, by name. */
+  async state(): Promise<Record<string, HostArray>> {
+    return this.split(await this.values.read());
+  }
+
+  /** Replaces all values. @throws CheckpointError as `join`. */
+  load(state: Record<string, HostArray>, where?: string): void {
+    this.values.write(this.join(state, where));
+  }
+
+  dispose(): void {
+    if (!this.#flat) return;
+    this.#flat.values.dispose();
+    this.#flat.grads.dispose();
+    this.#flat = null;
+  }
+
+  #materialise(): { values: Tensor; grads: Tensor } {
+    if (!this.#flat) {
+      if (this.#floats === 0) throw new ShapeError('parameters: none declared');
+      this.#flat = { values: this.flatState(), grads: this.flatState() };
+      const flat = new Float32Array(this.#floats);
+      for (const [name, t] of this.#tensors) flat.set(this.#initial.get(name) as Float32Array, t.offset / 4);
+      this.engine.upload(this.#flat.values, flat);
+      this.#initial.clear();
+    }
+    return this.#flat;
+  }
+}

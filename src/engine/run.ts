@@ -1,0 +1,68 @@
+// One dispatch: from a kernel, its tensors and sizes to a pipeline and a cached bind group on the open encoder.
+
+import { DeviceError } from './errors.ts';
+import type { Engine } from './engine.ts';
+import { foldGrid, type Kernel } from './kernel.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Bytes of a binding: whole vec4s, so kernels may load a tensor's tail four at a time. */
+function boundBytes(t: Tensor): number {
+  return Math.ceil(t.size / 4) * 16;
+}
+
+/**
+ * Records one dispatch of `groups` workgroups. `tensors` gives a tensor for every name that the kernel reads or
+ * writes, `sizes` a number for every uniform.
+ * @throws DeviceError for an error the GPU reported since the last call, for a tensor whose scope has ended, for
+ * one buffer both read and written, and for a binding above the device's limit.
+ */
+export function run(
+  engine: Engine,
+  kernel: Kernel,
+  tensors: Record<string, Tensor>,
+  sizes: Record<string, number>,
+  groups: number,
+): void {
+  engine.check();
+  const [x, y] = foldGrid(groups);
+  const pipeline = engine.pipelines.get(kernel, y > 1);
+  const reads = Object.keys(kernel.reads ?? {});
+  const names = [...reads, ...Object.keys(kernel.writes)];
+  const entries: { buffer: GPUBuffer; offset: number; size: number }[] = [];
+  let key = `${pipeline.id}`;
+  for (const name of names) {
+    const t = tensors[name];
+    const block = t.storage.block;
+    const size = boundBytes(t);
+    if (size > engine.maxBinding)
+      throw new DeviceError(
+        `${kernel.name}: tensor ${name} needs a binding of ${size} bytes, this device allows ${engine.maxBinding}; ` +
+          'split the batch',
+      );
+    block.lastUse = engine.stream.serial;
+    entries.push({ buffer: block.buffer, offset: t.offset, size });
+    key += `,${block.id}:${t.offset}:${size}`;
+  }
+  refuseAliases(kernel.name, names, reads.length, entries);
+  const values = [groups, ...Object.keys(kernel.uniforms ?? {}).map((n) => sizes[n])];
+  const types = ['u32', ...Object.values(kernel.uniforms ?? {})];
+  const uniform = engine.uniform(values, types);
+  key += `|${uniform.label}`;
+  const bindGroup = engine.bindGroups.get(key, () =>
+    engine.device.createBindGroup({
+      label: kernel.name,
+      layout: pipeline.layout,
+      entries: [...entries, { buffer: uniform }].map((resource, binding) => ({ binding, resource })),
+    }),
+  );
+  engine.stream.dispatch({ name: kernel.name, pipeline: pipeline.pipeline, bindGroup, x, y });
+}
+
+function refuseAliases(kernel: string, names: string[], reads: number, entries: { buffer: GPUBuffer }[]): void {
+  for (let w = reads; w < entries.length; w++)
+    for (let r = 0; r < reads; r++)
+      if (entries[w].buffer === entries[r].buffer)
+        throw new DeviceError(
+          `${kernel}: ${names[r]} is read and ${names[w]} written in one buffer; WebGPU forbids that, copy one first`,
+        );
+}

@@ -1,0 +1,318 @@
+// The safetensors format, read and written as huggingface/safetensors does:
+//   u64 little-endian N | N bytes of JSON, padded with spaces | data
+// with {"__metadata__": {text: text}, NAME: {"dtype", "shape", "data_offsets": [begin, end]}, ...} as JSON,
+// offsets counted from the end of the header. Tensors must fill the data without gap or overlap. A file is
+// checked in full before a tensor is allocated, so a damaged one is refused whole. Numbers are little-endian
+// in the file and taken to be so in memory, which holds wherever WebGPU runs.
+import { CheckpointError, ShapeError } from '../engine/errors.ts';
+
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** A tensor of a file: `dtype` is what the file holds; F16 and BF16 come as Float32Array, BOOL as Uint8Array. */
+export interface StoredTensor {
+  dtype: string;
+  shape: number[];
+  data: TensorData;
+}
+
+interface Entry {
+  tensor: string;
+  dtype: string;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+interface Dtype {
+  array: new (buffer: ArrayBuffer) => TensorData;
+  width: number;
+  /** Numbers JavaScript has no array for, to ones it has; a dtype with this is read and never written. */
+  widen?: (raw: TensorData) => TensorData;
+}
+
+// In the order of the reference implementation, which writes the later ones first: wide before narrow.
+const DTYPES: Record<string, Dtype> = {
+  BOOL: { array: Uint8Array, width: 1, widen: (raw) => raw },
+  U8: { array: Uint8Array, width: 1 },
+  I8: { array: Int8Array, width: 1 },
+  I16: { array: Int16Array, width: 2 },
+  U16: { array: Uint16Array, width: 2 },
+  F16: { array: Uint16Array, width: 2, widen: (raw) => Float32Array.from(raw as Uint16Array, halfToNumber) },
+  BF16: { array: Uint16Array, width: 2, widen: (raw) => widenBf16(raw as Uint16Array) },
+  I32: { array: Int32Array, width: 4 },
+  U32: { array: Uint32Array, width: 4 },
+  F32: { array: Float32Array, width: 4 },
+  F64: { array: Float64Array, width: 8 },
+  I64: { array: BigInt64Array, width: 8 },
+  U64: { array: BigUint64Array, width: 8 },
+};
+const DTYPE_ORDER = Object.keys(DTYPES);
+const METADATA = '__metadata__';
+const MAX_HEADER = 100_000_000; // the reference implementation's limit
+
+/** The value of an IEEE 754 half: 1 sign, 5 exponent, 10 fraction bits. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 0x3ff;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** A bfloat16 is the upper half of a float32. */
+function widenBf16(raw: Uint16Array): Float32Array {
+  return new Float32Array(Uint32Array.from(raw, (bits) => bits << 16).buffer);
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A value as it stands in an error: JSON, cut short. */
+function show(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? 'missing';
+  } catch {
+    return 'a value nested too deeply to show'; // JSON.parse takes any depth, JSON.stringify does not
+  }
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** An error about file `name`; every fault of a file ends here. */
+function damaged(name: string, what: string): CheckpointError {
+  return new CheckpointError(
+    `${name}: ${what}; the file is damaged or not safetensors: copy or download it again`,
+  );
+}
+
+/** A name that one object of this JSON text (already known to be valid) has twice; JSON.parse keeps the last in silence. */
+function findRepeatedKey(json: string): string | null {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === '{' || c === '[') open.push(new Set());
+    else if (c === '}' || c === ']') open.pop();
+    else if (c === '"') {
+      let end = i + 1;
+      while (json[end] !== '"') end += json[end] === '\\' ? 2 : 1;
+      let after = end + 1;
+      while (' \n\r\t'.includes(json[after])) after++;
+      const names = open[open.length - 1];
+      if (json[after] === ':') {
+        const key = JSON.parse(json.slice(i, end + 1)) as string;
+        if (names.has(key)) return key;
+        names.add(key);
+      }
+      i = end;
+    }
+  }
+  return null;
+}
+
+/** The parsed header of a file and where its data starts. */
+function readHeader(bytes: Uint8Array, name: string): { header: Record<string, unknown>; dataStart: number } {
+  if (bytes.length < 8) throw damaged(name, `has ${bytes.length} bytes, fewer than the 8 of a header length`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  if (length > MAX_HEADER || length > bytes.length - 8) {
+    throw damaged(name, `announces a header of ${length} bytes, but ${bytes.length - 8} bytes follow`);
+  }
+  let text: string;
+  let header: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, 8 + length));
+    header = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(name, `has a header that is not JSON in UTF-8 (${(cause as Error).message})`);
+  }
+  if (!isObject(header)) throw damaged(name, `has a header that is no JSON object but ${show(header)}`);
+  const repeated = findRepeatedKey(text);
+  if (repeated !== null)
+    throw damaged(name, `has the name ${show(repeated)} twice in one object of its header`);
+  return { header, dataStart: 8 + length };
+}
+
+function checkMetadata(value: unknown, name: string): Record<string, string> {
+  if (!isObject(value)) throw damaged(name, `has a ${METADATA} that is no object but ${show(value)}`);
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string')
+      throw damaged(name, `has metadata ${show(key)} that is no text but ${show(text)}`);
+  }
+  return value as Record<string, string>;
+}
+
+/** One tensor's line of the header, its parts checked against each other. */
+function checkEntry(tensor: string, value: unknown, name: string): Entry {
+  const where = `tensor ${show(tensor)}`;
+  if (!isObject(value)) throw damaged(name, `${where} is no object but ${show(value)}`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== 'string') throw damaged(name, `${where} has the dtype ${show(dtype)}`);
+  if (!Object.hasOwn(DTYPES, dtype)) {
+    throw new CheckpointError(
+      `${name}: ${where} has the dtype ${show(dtype)}, which is not read here; convert it to one of ${DTYPE_ORDER.join(', ')}`,
+    );
+  }
+  if (!Array.isArray(shape) || !shape.every(isSize))
+    throw damaged(name, `${where} has the shape ${show(shape)}`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1]) {
+    throw damaged(name, `${where} has the data_offsets ${show(offsets)}`);
+  }
+  let size = DTYPES[dtype].width;
+  for (const length of shape) {
+    size *= length;
+    if (!isSize(size)) throw damaged(name, `${where} has the shape ${show(shape)}, more than 2^53 bytes`);
+  }
+  const [begin, end] = offsets;
+  if (size !== end - begin) {
+    throw damaged(
+      name,
+      `${where} is ${dtype} ${show(shape)}, ${size} bytes, but its data_offsets ${show(offsets)} span ${end - begin}`,
+    );
+  }
+  return { tensor, dtype, shape, begin, end };
+}
+
+/** Throws unless the tensors, in order of place, fill `available` bytes exactly. */
+function checkPlaces(entries: Entry[], available: number, name: string): void {
+  let filled = 0;
+  let before = 'the start of the data';
+  for (const { tensor, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    const fault = begin < filled ? 'overlaps' : begin > filled ? 'leaves a gap after' : null;
+    if (fault) {
+      throw damaged(
+        name,
+        `tensor ${show(tensor)} at [${begin}, ${end}] ${fault} ${before}, which ends at ${filled}`,
+      );
+    }
+    filled = end;
+    before = `tensor ${show(tensor)}`;
+  }
+  if (filled > available) {
+    throw damaged(name, `is cut off: its tensors take ${filled} bytes, but ${available} follow the header`);
+  }
+  if (filled < available) {
+    throw damaged(name, `holds ${available} bytes after its header, but its tensors take ${filled}`);
+  }
+}
+
+/**
+ * Reads a safetensors file held in memory. Tensors come in the order of the header, as copies.
+ * `name` is the file as errors should call it. F16 and BF16 are widened to Float32Array, BOOL is Uint8Array of
+ * 0 and 1, I64 and U64 are BigInt arrays; F8 and other dtypes are refused.
+ * Throws CheckpointError for every fault, naming the file, the tensor and the values.
+ * Source: https://github.com/huggingface/safetensors (format), checked as its `SafeTensors::deserialize` does.
+ */
+export function readSafetensors(
+  bytes: Uint8Array,
+  name: string,
+): { tensors: Map<string, StoredTensor>; metadata: Record<string, string> } {
+  const { header, dataStart } = readHeader(bytes, name);
+  const metadata = Object.hasOwn(header, METADATA) ? checkMetadata(header[METADATA], name) : {};
+  const entries: Entry[] = [];
+  for (const [tensor, value] of Object.entries(header)) {
+    if (tensor !== METADATA) entries.push(checkEntry(tensor, value, name));
+  }
+  checkPlaces(entries, bytes.length - dataStart, name);
+  const tensors = new Map<string, StoredTensor>();
+  for (const { tensor, dtype, shape, begin, end } of entries) {
+    const own = new Uint8Array(end - begin); // aligned for any dtype, as a view into the file need not be
+    own.set(bytes.subarray(dataStart + begin, dataStart + end));
+    const { array, widen } = DTYPES[dtype];
+    const raw = new array(own.buffer);
+    tensors.set(tensor, { dtype, shape, data: widen ? widen(raw) : raw });
+  }
+  return { tensors, metadata };
+}
+
+/** The dtype that a typed array is written as. */
+function dtypeOf(data: TensorData): string | undefined {
+  return DTYPE_ORDER.find((d) => !DTYPES[d].widen && DTYPES[d].array.name === data[Symbol.toStringTag]);
+}
+
+/** Order of two texts by code points, as UTF-8 bytes sort; `<` on strings compares UTF-16 units. */
+function compareText(a: string, b: string): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    const difference = a.codePointAt(i)! - b.codePointAt(i)!;
+    if (difference) return difference;
+  }
+  return a.length - b.length;
+}
+
+function checkTensor(name: string, shape: number[], data: TensorData): string {
+  const dtype = dtypeOf(data);
+  if (dtype === undefined || name === METADATA) {
+    const why = dtype ? 'a name that the format keeps for itself' : 'data that is no typed array of numbers';
+    throw new ShapeError(`writeSafetensors: tensor ${show(name)} has ${why}; rename or convert it`);
+  }
+  const size = shape.reduce((product, length) => product * length, 1);
+  if (!shape.every(isSize) || size !== data.length) {
+    throw new ShapeError(
+      `writeSafetensors: tensor ${show(name)} has the shape ${show(shape)} but ${data.length} values; give as many values as the shape holds`,
+    );
+  }
+  return dtype;
+}
+
+/**
+ * Writes tensors to safetensors bytes. The dtype follows from the array (Float32Array: F32, Uint8Array: U8 ...);
+ * a `dtype` that a tensor carries from reading is not looked at, so what was read as F16 is written as F32.
+ * The same tensors and metadata give the same bytes whatever the order they come in: wide dtypes first, then by
+ * name, as the reference implementation sorts; the data start at a multiple of 8 bytes.
+ * Throws ShapeError where a shape and its data disagree.
+ */
+export function writeSafetensors(
+  tensors:
+    | Map<string, { shape: number[]; data: TensorData }>
+    | Record<string, { shape: number[]; data: TensorData }>,
+  metadata: Record<string, string> = {},
+): Uint8Array {
+  const entries = [...(tensors instanceof Map ? tensors : Object.entries(tensors))]
+    .map(([name, { shape, data }]) => ({ name, shape, data, dtype: checkTensor(name, shape, data) }))
+    .sort(
+      (a, b) => DTYPE_ORDER.indexOf(b.dtype) - DTYPE_ORDER.indexOf(a.dtype) || compareText(a.name, b.name),
+    );
+  const fields: string[] = [];
+  // Written by hand: an object would put names that look like numbers first, and lose one called __proto__.
+  const texts = Object.entries(metadata).sort(([a], [b]) => compareText(a, b));
+  if (texts.length) {
+    fields.push(
+      `"${METADATA}":{${texts.map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(',')}}`,
+    );
+  }
+  let end = 0;
+  for (const { name, shape, data, dtype } of entries) {
+    const begin = end;
+    end += data.byteLength;
+    fields.push(
+      `${JSON.stringify(name)}:{"dtype":"${dtype}","shape":${JSON.stringify(shape)},"data_offsets":[${begin},${end}]}`,
+    );
+  }
+  const json = new TextEncoder().encode(`{${fields.join(',')}}`);
+  const length = Math.ceil(json.length / 8) * 8;
+  const out = new Uint8Array(8 + length + end);
+  new DataView(out.buffer).setBigUint64(0, BigInt(length), true);
+  out.fill(0x20, 8, 8 + length);
+  out.set(json, 8);
+  let at = 8 + length;
+  for (const { data } of entries) {
+    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return out;
+}
