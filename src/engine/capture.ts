@@ -3,8 +3,8 @@
 // give the same bits, because they are the same dispatches on the same buffers. The buffers belong to the capture
 // until it is disposed. What JavaScript computes anew for each step (noise, learning rate, step count) is a feed.
 
-import { DeviceError, ShapeError } from './errors.ts';
 import type { Engine } from './engine.ts';
+import { DeviceError, ShapeError } from './errors.ts';
 import type { Pool } from './pool.ts';
 import type { Cost, Dispatch } from './stream.ts';
 import { type HostArray, sameShape, shapeText, sizeOf, type Tensor } from './tensor.ts';
@@ -22,7 +22,13 @@ export class Capture<Out> {
   readonly #engine: Engine;
   readonly #step: (inputs: Record<string, Tensor>) => Out;
   readonly #cost: Cost = { ms: 0 };
-  #recorded: { list: Dispatch[]; feeds: Feed[]; inputs: Record<string, Tensor>; out: Out; pool: Pool } | null = null;
+  #recorded: {
+    list: Dispatch[];
+    feeds: Feed[];
+    inputs: Record<string, Tensor>;
+    out: Out;
+    pool: Pool;
+  } | null = null;
 
   constructor(engine: Engine, name: string, step: (inputs: Record<string, Tensor>) => Out) {
     this.#engine = engine;
@@ -48,7 +54,9 @@ export class Capture<Out> {
     const engine = this.#engine;
     engine.check();
     if (engine.stream.recording)
-      throw new DeviceError(`capture ${this.name}: run inside another capture; call its function directly instead`);
+      throw new DeviceError(
+        `capture ${this.name}: run inside another capture; call its function directly instead`,
+      );
     for (const [name, { data, shape }] of Object.entries(inputs))
       if (data.length !== sizeOf(shape))
         throw new ShapeError(
@@ -97,7 +105,8 @@ export class Capture<Out> {
 
   #compare(given: Inputs, recorded: Record<string, Tensor>): void {
     for (const name of Object.keys(given))
-      if (!recorded[name]) throw new ShapeError(`capture ${this.name}: input ${name} was not there in the first run`);
+      if (!recorded[name])
+        throw new ShapeError(`capture ${this.name}: input ${name} was not there in the first run`);
     for (const [name, tensor] of Object.entries(recorded)) {
       if (!given[name]) throw new ShapeError(`capture ${this.name}: input ${name} is missing`);
       if (!sameShape(given[name].shape, tensor.shape))

@@ -25,12 +25,19 @@ export interface OpenDevice {
 const wantedFeatures: GPUFeatureName[] = ['subgroups', 'timestamp-query', 'shader-f16'];
 
 /** @throws DeviceError if no adapter is there or it refuses a device. */
-export async function openDevice(gpu: GPU | undefined, options: GPURequestAdapterOptions = {}): Promise<OpenDevice> {
+export async function openDevice(
+  gpu: GPU | undefined,
+  options: GPURequestAdapterOptions = {},
+): Promise<OpenDevice> {
   if (!gpu)
-    throw new DeviceError('device: this browser has no WebGPU; use a current Chrome, Edge, Safari or Firefox');
+    throw new DeviceError(
+      'device: this browser has no WebGPU; use a current Chrome, Edge, Safari or Firefox',
+    );
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance', ...options });
   if (!adapter)
-    throw new DeviceError('device: WebGPU is there but found no adapter; enable hardware acceleration or a driver');
+    throw new DeviceError(
+      'device: WebGPU is there but found no adapter; enable hardware acceleration or a driver',
+    );
   return deviceOf(adapter);
 }
 
@@ -54,7 +61,11 @@ export function adoptDevice(device: GPUDevice): OpenDevice {
 }
 
 function nameOf(info: GPUAdapterInfo): string {
-  return [info.description || info.device, info.architecture].filter(Boolean).join(', ') || info.vendor || 'unnamed';
+  return (
+    [info.description || info.device, info.architecture].filter(Boolean).join(', ') ||
+    info.vendor ||
+    'unnamed'
+  );
 }
 
 function summarise(info: GPUAdapterInfo, device: GPUDevice): AdapterSummary {

@@ -156,7 +156,9 @@ export class Engine {
   async read(tensors: readonly Tensor[]): Promise<Float32Array[]> {
     this.check();
     if (this.stream.recording)
-      throw new DeviceError('read: nothing can be read while a step is being captured; return the tensor instead');
+      throw new DeviceError(
+        'read: nothing can be read while a step is being captured; return the tensor instead',
+      );
     const total = tensors.reduce((n, t) => n + 4 * t.size, 0);
     const staging = this.#takeStaging(total);
     const encoder = this.stream.encoder();

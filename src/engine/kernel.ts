@@ -36,7 +36,7 @@ export function foldGrid(groups: number): [number, number] {
 export function kernelSource(kernel: Kernel, folded: boolean): string {
   const lines: string[] = [];
   if (kernel.subgroups) lines.push('enable subgroups;');
-  const fields = ['groups: u32', ...Object.entries(kernel.uniforms ?? {}).map(([n, t]) => `${n}: ${t}`)];
+  const fields = ['workgroups: u32', ...Object.entries(kernel.uniforms ?? {}).map(([n, t]) => `${n}: ${t}`)];
   lines.push(`struct Uniforms { ${fields.join(', ')} }`);
   let binding = 0;
   for (const [name, element] of Object.entries(kernel.reads ?? {}))
@@ -53,7 +53,8 @@ export function kernelSource(kernel: Kernel, folded: boolean): string {
     ...(folded ? ['@builtin(num_workgroups) grid: vec3u'] : []),
   ];
   lines.push(`@compute @workgroup_size(${kernel.workgroup}) fn main(${builtins.join(', ')}) {`);
-  if (folded) lines.push('let group = groupId.y * grid.x + groupId.x;', 'if (group >= u.groups) { return; }');
+  if (folded)
+    lines.push('let group = groupId.y * grid.x + groupId.x;', 'if (group >= u.workgroups) { return; }');
   else lines.push('let group = groupId.x;');
   lines.push(kernel.body, '}');
   return lines.join('\n');
@@ -91,7 +92,10 @@ export class Pipelines {
       pipeline: this.#device.createComputePipeline({
         label: kernel.name,
         layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: this.#device.createShaderModule({ label: kernel.name, code }), entryPoint: 'main' },
+        compute: {
+          module: this.#device.createShaderModule({ label: kernel.name, code }),
+          entryPoint: 'main',
+        },
       }),
     };
     this.#pipelines.set(code, made);
@@ -109,7 +113,11 @@ export class Pipelines {
       ];
       layout = this.#device.createBindGroupLayout({
         label: `layout ${key}`,
-        entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStageCompute, buffer: { type } })),
+        entries: types.map((type, binding) => ({
+          binding,
+          visibility: GPUShaderStageCompute,
+          buffer: { type },
+        })),
       });
       this.#layouts.set(key, layout);
     }

@@ -46,7 +46,9 @@ export async function openEngine(options: NodeEngineOptions = {}): Promise<Engin
 export function chosenByEnvironment(): AdapterChoice {
   const value = process.env.FORMANT_ADAPTER || 'auto';
   if ((adapterChoices as readonly string[]).includes(value)) return value as AdapterChoice;
-  throw new DeviceError(`FORMANT_ADAPTER=${value}: no such adapter; choose one of ${adapterChoices.join(', ')}`);
+  throw new DeviceError(
+    `FORMANT_ADAPTER=${value}: no such adapter; choose one of ${adapterChoices.join(', ')}`,
+  );
 }
 
 async function automatic(): Promise<OpenDevice> {
@@ -89,11 +91,15 @@ async function swiftshader(): Promise<OpenDevice> {
   } catch (error) {
     // A library that is no Node addon stays loaded, but dlopen reports it; anything else is a real failure.
     if (!/did not self-register/.test((error as Error).message))
-      throw new DeviceError(`adapter swiftshader: ${(error as Error).message}; SwiftShader needs Linux on x86-64`);
+      throw new DeviceError(
+        `adapter swiftshader: ${(error as Error).message}; SwiftShader needs Linux on x86-64`,
+      );
   }
   const open = await request(join(dir, 'vk_swiftshader_icd.json'));
   if (open) return open;
-  throw new DeviceError(`adapter swiftshader: the driver in ${dir} gave no adapter; delete that folder and try again`);
+  throw new DeviceError(
+    `adapter swiftshader: the driver in ${dir} gave no adapter; delete that folder and try again`,
+  );
 }
 
 async function request(driver?: string): Promise<OpenDevice | null> {

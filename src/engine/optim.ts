@@ -101,7 +101,8 @@ export class Adam {
   /** @throws ShapeError if an option is out of its range. */
   constructor(params: Parameters, options: AdamOptions = {}) {
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 } = options;
-    if (!betas.every((b) => b >= 0 && b < 1)) throw new ShapeError(`Adam: betas ${betas}; both must be in [0, 1)`);
+    if (!betas.every((b) => b >= 0 && b < 1))
+      throw new ShapeError(`Adam: betas ${betas}; both must be in [0, 1)`);
     if (!(eps > 0)) throw new ShapeError(`Adam: eps ${eps}; it must be above 0`);
     if (typeof lr === 'number' && !(lr >= 0)) throw new ShapeError(`Adam: lr ${lr}; it must be 0 or more`);
     this.#engine = params.engine;
@@ -169,6 +170,14 @@ export class Adam {
     const [beta1, beta2] = this.#betas;
     const t = ++this.#step;
     const rate = this.#lr(t) / (1 - beta1 ** t);
-    return Float32Array.of(beta1, 1 - beta1, beta2, 1 - beta2, rate, 1 / Math.sqrt(1 - beta2 ** t), this.#eps);
+    return Float32Array.of(
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      rate,
+      1 / Math.sqrt(1 - beta2 ** t),
+      this.#eps,
+    );
   }
 }

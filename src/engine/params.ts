@@ -5,7 +5,16 @@
 import type { Engine } from './engine.ts';
 import { CheckpointError, ShapeError } from './errors.ts';
 import { fill } from './primitives.ts';
-import { checkShape, type HostArray, sameShape, type Shape, Storage, shapeText, sizeOf, Tensor } from './tensor.ts';
+import {
+  checkShape,
+  type HostArray,
+  type Shape,
+  Storage,
+  sameShape,
+  shapeText,
+  sizeOf,
+  Tensor,
+} from './tensor.ts';
 
 /** Floats in 256 bytes: WebGPU's alignment for the offset of a binding. */
 const alignment = 64;
@@ -28,7 +37,8 @@ export class Parameters {
    */
   add(name: string, shape: Shape, values: Float32Array): Tensor {
     checkShape(`parameter ${name}`, shape);
-    if (this.#flat) throw new ShapeError(`parameter ${name}: declare all parameters before the first one is used`);
+    if (this.#flat)
+      throw new ShapeError(`parameter ${name}: declare all parameters before the first one is used`);
     if (this.#tensors.has(name)) throw new ShapeError(`parameter ${name}: this name is taken`);
     if (values.length !== sizeOf(shape))
       throw new ShapeError(`parameter ${name}: ${values.length} values for shape ${shapeText(shape)}`);
@@ -101,7 +111,9 @@ export class Parameters {
     const flat = new Float32Array(this.#floats);
     for (const name of Object.keys(state))
       if (!this.#tensors.has(name))
-        throw new CheckpointError(`${where}: tensor ${name} is not part of this model; is it another model's?`);
+        throw new CheckpointError(
+          `${where}: tensor ${name} is not part of this model; is it another model's?`,
+        );
     for (const [name, t] of this.#tensors) {
       const found = state[name];
       if (!found) throw new CheckpointError(`${where}: tensor ${name} ${shapeText(t.shape)} is missing`);

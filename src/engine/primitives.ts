@@ -22,7 +22,7 @@ export function pointwise(
   const n = Math.ceil(y.size / 4);
   const used = Object.keys(inputs).filter((k) => new RegExp(`\\b${k}\\b`).test(expression));
   const loads = used.map((k) =>
-    inputs[k].size === 1 && y.size !== 1 ? `let ${k} = V(${k}s[0].x);` : `let ${k} = ${k}s[i];`,
+    inputs[k].size === 1 && y.size !== 1 ? `let ${k} = V(${k}Data[0].x);` : `let ${k} = ${k}Data[i];`,
   );
   const tail = y.size % 4;
   const store = tail
@@ -32,7 +32,7 @@ export function pointwise(
     y.engine,
     {
       name,
-      reads: Object.fromEntries(used.map((k) => [`${k}s`, 'vec4f'])),
+      reads: Object.fromEntries(used.map((k) => [`${k}Data`, 'vec4f'])),
       writes: { result: 'vec4f' },
       uniforms: { n: 'u32', ...(p === undefined ? {} : { p: 'f32' }) },
       workgroup,
@@ -44,7 +44,7 @@ if (i < u.n) {
   ${store}
 }`,
     },
-    { ...Object.fromEntries(used.map((k) => [`${k}s`, inputs[k]])), result: y },
+    { ...Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])), result: y },
     { n, p: p ?? 0 },
     Math.ceil(n / workgroup),
   );

@@ -24,7 +24,9 @@ export class Profiler {
   /** @throws DeviceError if the device was opened without timestamp-query. */
   constructor(device: GPUDevice) {
     if (!device.features.has('timestamp-query'))
-      throw new DeviceError('profile: this adapter has no timestamp-query feature; profile on another adapter');
+      throw new DeviceError(
+        'profile: this adapter has no timestamp-query feature; profile on another adapter',
+      );
     this.#device = device;
     this.#set = device.createQuerySet({ label: 'profile', type: 'timestamp', count: 2 * capacity });
     this.#buffer = device.createBuffer({
@@ -40,7 +42,11 @@ export class Profiler {
     const i = this.#names.push(name) - 1;
     return {
       label: name,
-      timestampWrites: { querySet: this.#set, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+      timestampWrites: {
+        querySet: this.#set,
+        beginningOfPassWriteIndex: 2 * i,
+        endOfPassWriteIndex: 2 * i + 1,
+      },
     };
   }
 

@@ -1,7 +1,7 @@
 // One dispatch: from a kernel, its tensors and sizes to a pipeline and a cached bind group on the open encoder.
 
-import { DeviceError } from './errors.ts';
 import type { Engine } from './engine.ts';
+import { DeviceError } from './errors.ts';
 import { foldGrid, type Kernel } from './kernel.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -12,7 +12,7 @@ function boundBytes(t: Tensor): number {
 
 /**
  * Records one dispatch of `groups` workgroups. `tensors` gives a tensor for every name that the kernel reads or
- * writes, `sizes` a number for every uniform.
+ * writes, `sizes` (at least) a number for every uniform.
  * @throws DeviceError for an error the GPU reported since the last call, for a tensor whose scope has ended, for
  * one buffer both read and written, and for a binding above the device's limit.
  */
@@ -20,7 +20,7 @@ export function run(
   engine: Engine,
   kernel: Kernel,
   tensors: Record<string, Tensor>,
-  sizes: Record<string, number>,
+  sizes: Readonly<Record<string, unknown>>,
   groups: number,
 ): void {
   engine.check();
@@ -44,7 +44,12 @@ export function run(
     key += `,${block.id}:${t.offset}:${size}`;
   }
   refuseAliases(kernel.name, names, reads.length, entries);
-  const values = [groups, ...Object.keys(kernel.uniforms ?? {}).map((n) => sizes[n])];
+  const values = [groups];
+  for (const name of Object.keys(kernel.uniforms ?? {})) {
+    const value = sizes[name];
+    if (typeof value !== 'number') throw new DeviceError(`${kernel.name}: no value for the uniform ${name}`);
+    values.push(value);
+  }
   const types = ['u32', ...Object.values(kernel.uniforms ?? {})];
   const uniform = engine.uniform(values, types);
   key += `|${uniform.label}`;
@@ -58,7 +63,12 @@ export function run(
   engine.stream.dispatch({ name: kernel.name, pipeline: pipeline.pipeline, bindGroup, x, y });
 }
 
-function refuseAliases(kernel: string, names: string[], reads: number, entries: { buffer: GPUBuffer }[]): void {
+function refuseAliases(
+  kernel: string,
+  names: string[],
+  reads: number,
+  entries: { buffer: GPUBuffer }[],
+): void {
   for (let w = reads; w < entries.length; w++)
     for (let r = 0; r < reads; r++)
       if (entries[w].buffer === entries[r].buffer)

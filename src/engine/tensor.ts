@@ -2,8 +2,8 @@
 // storage; slicing and transposing copy. A storage belongs to the scope it was made in and goes back to the pool
 // when that scope ends (engine.scope), so neither reference counts nor the garbage collector decide a lifetime.
 
-import { DeviceError, ShapeError } from './errors.ts';
 import type { Engine } from './engine.ts';
+import { DeviceError, ShapeError } from './errors.ts';
 import type { Node } from './op.ts';
 import type { Block } from './pool.ts';
 
@@ -68,7 +68,9 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** Throws a ShapeError unless every dimension is a whole number of at least 1. */
 export function checkShape(where: string, shape: Shape): void {
   if (shape.every((d) => Number.isInteger(d) && d >= 1)) return;
-  throw new ShapeError(`${where}: shape ${shapeText(shape)}; every dimension must be a whole number of at least 1`);
+  throw new ShapeError(
+    `${where}: shape ${shapeText(shape)}; every dimension must be a whole number of at least 1`,
+  );
 }
 
 export class Tensor {
@@ -107,7 +109,8 @@ export class Tensor {
 
   /** The value of a tensor of one element. */
   async item(): Promise<number> {
-    if (this.size !== 1) throw new ShapeError(`item: shape ${shapeText(this.shape)} has ${this.size} elements, not 1`);
+    if (this.size !== 1)
+      throw new ShapeError(`item: shape ${shapeText(this.shape)} has ${this.size} elements, not 1`);
     return (await this.read())[0];
   }
 

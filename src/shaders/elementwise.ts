@@ -7,7 +7,7 @@ import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { pointwise } from '../engine/primitives.ts';
 import { run } from '../engine/run.ts';
-import { sameShape, type Shape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
+import { type Shape, sameShape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
 import { sumTo } from './reduce.ts';
 
 const workgroup = 64;
@@ -150,7 +150,13 @@ function zip(name: string, shape: Shape, inputs: Record<string, Tensor>, express
 }
 
 /** Any broadcast: a stride of 0 along the dimensions that an input repeats over. */
-function zipStrided(name: string, y: Tensor, used: string[], inputs: Record<string, Tensor>, f: string): void {
+function zipStrided(
+  name: string,
+  y: Tensor,
+  used: string[],
+  inputs: Record<string, Tensor>,
+  f: string,
+): void {
   const { shape, rank } = y;
   const sizes: Record<string, number> = { n: y.size };
   const index: string[] = ['var r = i;'];
@@ -168,13 +174,13 @@ function zipStrided(name: string, y: Tensor, used: string[], inputs: Record<stri
       stride *= size;
       terms.push(`i${d} * u.${k}${d}`);
     }
-    return `let ${k} = ${k}s[${terms.join(' + ')}];`;
+    return `let ${k} = ${k}Data[${terms.join(' + ')}];`;
   });
   run(
     y.engine,
     {
       name,
-      reads: Object.fromEntries(used.map((k) => [`${k}s`, 'f32'])),
+      reads: Object.fromEntries(used.map((k) => [`${k}Data`, 'f32'])),
       writes: { ys: 'f32' },
       uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32'])),
       workgroup,
@@ -182,7 +188,7 @@ function zipStrided(name: string, y: Tensor, used: string[], inputs: Record<stri
       body: `let i = group * ${workgroup}u + lane;
 if (i < u.n) { ${index.join(' ')} ${loads.join(' ')} ys[i] = ${f}; }`,
     },
-    { ...Object.fromEntries(used.map((k) => [`${k}s`, inputs[k]])), ys: y },
+    { ...Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])), ys: y },
     sizes,
     Math.ceil(sizeOf(shape) / workgroup),
   );

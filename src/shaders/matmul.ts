@@ -10,7 +10,7 @@ import { ShapeError } from '../engine/errors.ts';
 import type { Element } from '../engine/kernel.ts';
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
-import { type Shape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
+import { type Shape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
 import { type Activation, activate, activationGradient } from './activation.ts';
 
 const plainWorkgroup = 64;
@@ -153,7 +153,10 @@ export function product(engine: Engine, p: Product, A: Tensor, B: Tensor, C: Ten
       uniforms: { M: 'u32', N: 'u32', K: 'u32', tilesN: 'u32', tilesM: 'u32' },
       workgroup: width,
       subgroups: lanes > 0,
-      declarations: [rows.element === 'f32' ? quad('a') : '', columns.element === 'f32' ? quad('b') : ''].join('\n'),
+      declarations: [
+        rows.element === 'f32' ? quad('a') : '',
+        columns.element === 'f32' ? quad('b') : '',
+      ].join('\n'),
       body: `let tilesN = u.tilesN;
 let batch = group / (tilesN * u.tilesM);
 let tile = group % (tilesN * u.tilesM);
@@ -213,13 +216,15 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     if (g.needs(0)) {
       const { tensor, add } = g.accumulate(0);
       const at = { name: 'matmul.da', K: N, batches, add };
-      if (transposeA) product(engine, { ...at, M: K, N: M, transposeA: transposeB, transposeB: true }, b, dy, tensor);
+      if (transposeA)
+        product(engine, { ...at, M: K, N: M, transposeA: transposeB, transposeB: true }, b, dy, tensor);
       else product(engine, { ...at, M, N: K, transposeA: false, transposeB: !transposeB }, dy, b, tensor);
     }
     if (g.needs(1)) {
       const { tensor, add } = g.accumulate(1);
       const at = { name: 'matmul.db', K: M, batches, add };
-      if (transposeB) product(engine, { ...at, M: N, N: K, transposeA: true, transposeB: transposeA }, dy, a, tensor);
+      if (transposeB)
+        product(engine, { ...at, M: N, N: K, transposeA: true, transposeB: transposeA }, dy, a, tensor);
       else product(engine, { ...at, M: K, N, transposeA: !transposeA, transposeB: false }, a, dy, tensor);
     }
   });
@@ -227,9 +232,14 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 
 function matmulShapes(a: Shape, b: Shape, transposeA: boolean, transposeB: boolean) {
   const text = `${shapeText(a)}${transposeA ? ' transposed' : ''} and ${shapeText(b)}${transposeB ? ' transposed' : ''}`;
-  if (a.length < 2 || b.length < 2) throw new ShapeError(`matmul: ${text}; both operands need two dimensions`);
-  const [M, K] = transposeA ? [a.at(-1) as number, a.at(-2) as number] : [a.at(-2) as number, a.at(-1) as number];
-  const [K2, N] = transposeB ? [b.at(-1) as number, b.at(-2) as number] : [b.at(-2) as number, b.at(-1) as number];
+  if (a.length < 2 || b.length < 2)
+    throw new ShapeError(`matmul: ${text}; both operands need two dimensions`);
+  const [M, K] = transposeA
+    ? [a.at(-1) as number, a.at(-2) as number]
+    : [a.at(-2) as number, a.at(-1) as number];
+  const [K2, N] = transposeB
+    ? [b.at(-1) as number, b.at(-2) as number]
+    : [b.at(-2) as number, b.at(-1) as number];
   if (K !== K2) throw new ShapeError(`matmul: ${text}; the inner dimensions ${K} and ${K2} differ`);
   const lead = a.slice(0, -2);
   if (lead.length !== b.length - 2 || lead.some((d, i) => d !== b[i]))
@@ -261,25 +271,27 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null, activation: Activ
     const dz = activationGradient(activation, g.out(), y);
     if (g.needs(0)) {
       const { tensor, add } = g.accumulate(0);
-      product(engine, { name: 'linear.dx', M, N: K, K: N, transposeA: false, transposeB: false, add }, dz, w, tensor);
+      product(
+        engine,
+        { name: 'linear.dx', M, N: K, K: N, transposeA: false, transposeB: false, add },
+        dz,
+        w,
+        tensor,
+      );
     }
     if (!g.needs(1) && !(b && g.needs(2))) return;
     const { tensor, add } = g.needs(1) ? g.accumulate(1) : { tensor: engine.empty(w.shape), add: false };
     const rowSums = b && g.needs(2) ? { rowSums: g.into(2) } : {};
-    const weights = { name: 'linear.dw', M: N, N: K, K: M, transposeA: true, transposeB: false, add, ...rowSums };
+    const weights = {
+      name: 'linear.dw',
+      M: N,
+      N: K,
+      K: M,
+      transposeA: true,
+      transposeB: false,
+      add,
+      ...rowSums,
+    };
     product(engine, weights, dz, x, tensor);
-  });
-}
-
-/** A view of the same values with another shape. One dimension may be -1. */
-export function reshape(x: Tensor, shape: Shape): Tensor {
-  const known = sizeOf(shape.filter((d) => d !== -1));
-  const full = shape.map((d) => (d === -1 ? x.size / known : d));
-  if (sizeOf(full) !== x.size || full.some((d) => !Number.isInteger(d)))
-    throw new ShapeError(`reshape: ${shapeText(x.shape)} of ${x.size} elements to ${shapeText(shape)}`);
-  const y = new Tensor(x.engine, full, x.storage, x.offset);
-  return record('reshape', [x], [y], (g) => {
-    const dy = g.out();
-    g.pass(0, new Tensor(x.engine, x.shape, dy.storage, dy.offset));
   });
 }

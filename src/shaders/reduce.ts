@@ -6,7 +6,7 @@
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
-import { sameShape, type Shape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
+import { type Shape, sameShape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
 
 const workgroup = 64;
 /** Invocations a reduction is spread over when it has few outputs. */
@@ -58,7 +58,7 @@ function pass(shape: Shape, m: Mapped, chunk: number): Tensor {
     engine,
     {
       name: m.name,
-      reads: Object.fromEntries(names.map((k) => [`${k}s`, type])),
+      reads: Object.fromEntries(names.map((k) => [`${k}Data`, type])),
       writes: { y: along ? 'f32' : type },
       uniforms: { n: 'u32', chunks: 'u32', chunk: 'u32', reduced: 'u32', inner: 'u32', scale: 'f32' },
       workgroup,
@@ -71,14 +71,14 @@ if (i < u.n) {
   var at = (o * u.reduced + first) * u.inner + i % u.inner;
   var sum = V();
   for (var r = first; r < last; r++) {
-    ${names.map((k) => `let ${k} = ${k}s[at];`).join(' ')}
+    ${names.map((k) => `let ${k} = ${k}Data[at];`).join(' ')}
     sum += ${m.expression};
     at += u.inner;
   }
   y[i] = ${result} * u.scale;
 }`,
     },
-    { ...Object.fromEntries(names.map((k) => [`${k}s`, m.inputs[k]])), y },
+    { ...Object.fromEntries(names.map((k) => [`${k}Data`, m.inputs[k]])), y },
     { n, chunks, chunk: step, reduced, inner, scale: m.scale ?? 1 },
     Math.ceil(n / workgroup),
   );
@@ -93,7 +93,13 @@ function sumRun(name: string, x: Tensor, shape: Shape, first: number, last: numb
   return sumMapped(shape, { name, inputs: { x }, expression: 'x', outer, reduced, inner, scale });
 }
 
-function reduce(name: string, x: Tensor, axes: readonly number[] | null, keepDims: boolean, mean: boolean): Tensor {
+function reduce(
+  name: string,
+  x: Tensor,
+  axes: readonly number[] | null,
+  keepDims: boolean,
+  mean: boolean,
+): Tensor {
   const picked = normaliseAxes(name, x, axes);
   const kept = x.shape.map((d, i) => (picked.has(i) ? 1 : d));
   const shape = keepDims ? kept : x.shape.filter((_, i) => !picked.has(i));
@@ -111,7 +117,14 @@ function sumOver(name: string, x: Tensor, picked: ReadonlySet<number>, shape: Sh
     if (!picked.has(last)) continue;
     let first = last;
     while (picked.has(first - 1)) first--;
-    y = sumRun(name, y, y.shape.map((d, i) => (i >= first && i <= last ? 1 : d)), first, last, factor);
+    y = sumRun(
+      name,
+      y,
+      y.shape.map((d, i) => (i >= first && i <= last ? 1 : d)),
+      first,
+      last,
+      factor,
+    );
     factor = 1;
     last = first;
   }

@@ -1,0 +1,12 @@
+// The engine, the operations, and what is built on them: everything that runs in a browser as in Node.
+
+export { Capture, type Inputs } from './engine/capture.ts';
+export { Engine, type EngineOptions } from './engine/engine.ts';
+export * from './engine/errors.ts';
+export { backward, backwardFrom } from './engine/op.ts';
+export { Adam, type AdamOptions } from './engine/optim.ts';
+export { Parameters } from './engine/params.ts';
+export { type ProfileRow, profileTable } from './engine/profile.ts';
+export { Random } from './engine/random.ts';
+export { type HostArray, type Shape, Tensor } from './engine/tensor.ts';
+export * from './shaders/index.ts';

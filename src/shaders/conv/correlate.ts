@@ -1,0 +1,217 @@
+// The weight gradient of both convolutions:
+//   dw[m, z, k] = sum over b, q of v[b, m, q] z[b, z, IS q + d_k]
+// For conv1d v is dy and z is x; for convTranspose1d v is x and z is dy. A lane holds one channel z and R channels m
+// times K taps as scalar accumulators; it walks the positions four at a time. The lanes share the R rows of v through
+// subgroupBroadcast. No atomics and no split of the sum: a tile for every R x lanes channels keeps a processor busy.
+// Workgroups of the first tile also sum one of the signals over b and q: the bias gradient, at no dispatch more.
+
+import type { Engine } from '../../engine/engine.ts';
+import { run } from '../../engine/run.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { axis, inputWindow } from './geometry.ts';
+
+const plainWorkgroup = 64;
+const mostTaps = 32;
+
+export interface CorrelateJob {
+  name: string;
+  B: number;
+  groups: number;
+  /** Channels per group and lengths of the two signals. */
+  Cv: number;
+  Cz: number;
+  Lv: number;
+  Lz: number;
+  /** Offset of every tap. */
+  offsets: number[];
+  inputStride: number;
+  add: boolean;
+  /** Which signal the bias gradient sums: dy is v for conv1d, z for convTranspose1d. */
+  bias: 'v' | 'z' | null;
+}
+
+const each = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => f(i));
+
+/** dw (groups Cv, Cz, K) and, if asked for, db. */
+export function correlate(
+  engine: Engine,
+  job: CorrelateJob,
+  v: Tensor,
+  z: Tensor,
+  dw: Tensor,
+  db: Tensor | null,
+): void {
+  if (job.offsets.length > mostTaps) naiveCorrelate(engine, job, v, z, dw, db);
+  else tiledCorrelate(engine, job, v, z, dw, db);
+}
+
+/** Rows of v for four positions, shared by the lanes. */
+function rowsOperand(job: CorrelateJob, R: number, lanes: number) {
+  const aligned = job.Lv % 4 === 0;
+  const row = (r: string) => `vRow + min(m0 + ${r}, u.Cv - 1u) * u.Lv + 4u * q`;
+  const load = (r: string) => (aligned ? `v[(${row(r)}) / 4u]` : `quad_v(${row(r)}, u.Lv - 4u * q)`);
+  const slots = lanes ? Math.ceil(R / lanes) : R;
+  const loads = each(
+    slots,
+    (s) => `let v${s} = ${load(lanes ? `min(${s * lanes}u + lane, ${R - 1}u)` : `${s}u`)};`,
+  );
+  const value = (r: number, e: number) =>
+    lanes ? `subgroupBroadcast(v${Math.floor(r / lanes)}.${axis[e]}, ${r % lanes}u)` : `v${r}.${axis[e]}`;
+  const quad = `fn quad_v(i: u32, count: u32) -> vec4f {
+  return select(vec4f(), vec4f(v[i], v[i + 1u], v[i + 2u], v[i + 3u]), vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+}`;
+  return { aligned, loads: loads.join('\n    '), value, declarations: aligned ? '' : quad };
+}
+
+function tiledCorrelate(
+  engine: Engine,
+  job: CorrelateJob,
+  v: Tensor,
+  z: Tensor,
+  dw: Tensor,
+  db: Tensor | null,
+): void {
+  const { lanes } = engine;
+  const width = lanes || plainWorkgroup;
+  const K = job.offsets.length;
+  let R = 8;
+  while (R > 1 && (R * K > 48 || R / 2 >= job.Cv)) R /= 2;
+  const IS = job.inputStride;
+  const zAligned = job.Lz % 4 === 0;
+  const rows = rowsOperand(job, R, lanes);
+  const window = inputWindow(
+    'z',
+    job.offsets.flatMap((d) => each(4, (e) => e * IS + d)),
+    IS,
+    zAligned,
+  );
+  const zElement = zAligned ? 'vec4f' : 'f32';
+  const sums = each(R, (r) =>
+    [
+      `{ ${each(4, (e) => `let f${e} = ${rows.value(r, e)};`).join(' ')}`,
+      ...job.offsets.map((d, k) =>
+        each(4, (e) => `s${r}_${k} = fma(f${e}, ${window.element(e * IS + d)}, s${r}_${k});`).join(' '),
+      ),
+      '}',
+    ].join('\n      '),
+  ).join('\n    ');
+  const tilesZ = Math.ceil(job.Cz / width);
+  const tilesM = Math.ceil(job.Cv / R);
+  const positions = Math.ceil(job.Lv / 4);
+  run(
+    engine,
+    {
+      name: job.name,
+      reads: { v: rows.aligned ? 'vec4f' : 'f32', z: zElement },
+      writes: { dw: 'f32', ...(db ? { db: 'f32' } : {}) },
+      uniforms: Object.fromEntries(
+        ['B', 'groups', 'Cv', 'Cz', 'Lv', 'Lz', 'positions', 'tilesZ', 'tilesM'].map((n) => [n, 'u32']),
+      ),
+      workgroup: width,
+      subgroups: lanes > 0,
+      declarations: rows.declarations,
+      body: `let g = group / (u.tilesZ * u.tilesM);
+let tile = group % (u.tilesZ * u.tilesM);
+let m0 = tile / u.tilesZ * ${R}u;
+let tileZ = tile % u.tilesZ;
+let cz = tileZ * ${width}u + lane;
+let length = u.Lz${zAligned ? ' / 4u' : ''};
+${each(R, (r) => each(K, (k) => `var s${r}_${k} = 0.0;`).join(' ')).join('\n')}
+for (var b = 0u; b < u.B; b++) {
+  let vRow = (b * u.groups + g) * u.Cv * u.Lv;
+  let zRow = ((b * u.groups + g) * u.Cz + min(cz, u.Cz - 1u)) * length;
+  for (var q = 0u; q < u.positions; q++) {
+    ${window.setup('q', 'length')}
+    ${window.loads('zRow')}
+    ${rows.loads}
+    ${sums}
+  }
+}
+if (cz < u.Cz) {
+  ${each(R, (r) => `if (m0 + ${r}u < u.Cv) { let at = ((g * u.Cv + m0 + ${r}u) * u.Cz + cz) * ${K}u; ${each(K, (k) => `dw[at + ${k}u] ${job.add ? '+=' : '='} s${r}_${k};`).join(' ')} }`).join('\n  ')}
+}
+${db ? biasSum(job, R, width, rows.aligned, zAligned) : ''}`,
+    },
+    { v, z, dw, ...(db ? { db } : {}) },
+    { ...job, positions, tilesZ, tilesM },
+    tilesZ * tilesM * job.groups,
+  );
+}
+
+/** Sums whole rows of one signal, a channel a lane, in the workgroups that no other tile repeats. */
+function biasSum(job: CorrelateJob, R: number, width: number, vAligned: boolean, zAligned: boolean): string {
+  const s =
+    job.bias === 'z'
+      ? { name: 'z', C: 'u.Cz', L: 'u.Lz', aligned: zAligned }
+      : { name: 'v', C: 'u.Cv', L: 'u.Lv', aligned: vAligned };
+  const first = job.bias === 'z' ? `tileZ * ${width}u` : 'm0';
+  const count = job.bias === 'z' ? width : R;
+  const other = job.bias === 'z' ? 'm0 == 0u' : 'tileZ == 0u';
+  return `if (${other}) {
+  for (var r = lane; r < ${count}u && ${first} + r < ${s.C}; r += ${width}u) {
+    let c = g * ${s.C} + ${first} + r;
+    var sum = ${s.aligned ? 'vec4f()' : '0.0'};
+    let length = ${s.L}${s.aligned ? ' / 4u' : ''};
+    for (var b = 0u; b < u.B; b++) {
+      for (var t = 0u; t < length; t++) { sum += ${s.name}[(b * u.groups * ${s.C} + c) * length + t]; }
+    }
+    db[c] = ${s.aligned ? 'dot(sum, vec4f(1.0))' : 'sum'};
+  }
+}`;
+}
+
+/** One invocation a weight, for kernels too long to unroll; also what the benchmark compares against. */
+export function naiveCorrelate(
+  engine: Engine,
+  job: CorrelateJob,
+  v: Tensor,
+  z: Tensor,
+  dw: Tensor,
+  db: Tensor | null,
+): void {
+  const K = job.offsets.length;
+  const n = job.groups * job.Cv * job.Cz * K;
+  const step = K > 1 ? job.offsets[1] - job.offsets[0] : 0;
+  run(
+    engine,
+    {
+      name: `${job.name}.naive`,
+      reads: { v: 'f32', z: 'f32' },
+      writes: { dw: 'f32', ...(db ? { db: 'f32' } : {}) },
+      uniforms: Object.fromEntries(['n', 'B', 'groups', 'Cv', 'Cz', 'Lv', 'Lz', 'K'].map((k) => [k, 'u32'])),
+      workgroup: plainWorkgroup,
+      body: `let i = group * ${plainWorkgroup}u + lane;
+if (i < u.n) {
+  let k = i % u.K;
+  let cz = i / u.K % u.Cz;
+  let m = i / (u.K * u.Cz);
+  let g = m / u.Cv;
+  let d = ${job.offsets[0]} + i32(k) * ${step};
+  var sum = 0.0;
+  for (var b = 0u; b < u.B; b++) {
+    let vAt = (b * u.groups * u.Cv + m) * u.Lv;
+    let zAt = ((b * u.groups + g) * u.Cz + cz) * u.Lz;
+    for (var q = 0u; q < u.Lv; q++) {
+      let at = i32(q * ${job.inputStride}u) + d;
+      if (at >= 0 && at < i32(u.Lz)) { sum = fma(v[vAt + q], z[zAt + u32(at)], sum); }
+    }
+  }
+  dw[i] ${job.add ? '+=' : '='} sum;
+}
+${db ? naiveBias(job) : ''}`,
+    },
+    { v, z, dw, ...(db ? { db } : {}) },
+    { ...job, n, K },
+    Math.ceil(Math.max(n, job.groups * Math.max(job.Cv, job.Cz)) / plainWorkgroup),
+  );
+}
+
+function naiveBias(job: CorrelateJob): string {
+  const [name, C, L] = job.bias === 'z' ? ['z', 'u.Cz', 'u.Lz'] : ['v', 'u.Cv', 'u.Lv'];
+  return `let channels = u.groups * ${C};
+if (i < channels) {
+  var sum = 0.0;
+  for (var b = 0u; b < u.B; b++) { for (var t = 0u; t < ${L}; t++) { sum += ${name}[(b * channels + i) * ${L} + t]; } }
+  db[i] = sum;
+}`;
+}

@@ -1,0 +1,201 @@
+// The sliding sum of geometry.ts: forward of conv1d and convTranspose1d and the input gradient of both.
+// Channels-first. A lane holds four neighbouring positions q as a vec4 and R output channels (in each phase) as
+// named accumulators; it walks the input channels. Per channel it loads its window, 3 or 4 vec4 cut by swizzles, and
+// the lanes together the R x T weights, which subgroupBroadcast hands round; in the plain variant each lane loads
+// all of them. Weights stay in PyTorch's layout: a scalar load costs a software adapter a quarter of a vec4's.
+// Long kernels and large strides go to the naive kernel, one invocation an output, whose code does not grow.
+
+import type { Engine } from '../../engine/engine.ts';
+import { run } from '../../engine/run.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { type Activation, activate } from '../activation.ts';
+import { axis, inputWindow, type Slide } from './geometry.ts';
+
+const plainWorkgroup = 64;
+/** Above these the unrolled kernel would compile for seconds. */
+const mostTaps = 32;
+const mostPhases = 4;
+
+export interface SlideJob extends Slide {
+  name: string;
+  bias?: Tensor | null;
+  activation?: Activation;
+  /** Add to what y holds. */
+  add?: boolean;
+}
+
+/** y from x and w; the caller checked the shapes. */
+export function slide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Tensor): void {
+  const long = job.K > mostTaps || job.phases.length > mostPhases;
+  if (long) naiveSlide(engine, job, x, w, y);
+  else tiledSlide(engine, job, x, w, y);
+}
+
+const each = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => f(i));
+
+/** Channels of a tile: bounded by accumulators, by weights in flight and by the channels there are. */
+function tileChannels(job: Slide, lanes: number): number {
+  let R = lanes ? 16 : 8;
+  R /= job.phases.length > 2 ? 4 : job.phases.length;
+  while (R > 1 && (R * job.K > 160 || R / 2 >= job.Cout)) R /= 2;
+  return Math.max(1, Math.floor(R));
+}
+
+/** Loads of the R x K weights of one input channel, and the expression for one of them. */
+function weightOperand(job: Slide, R: number, lanes: number) {
+  const rowStride = job.weightByInput ? 'u.K' : 'u.Cin * u.K';
+  const address = (row: string, k: string) => `wAt + min(co0 + ${row}, u.Cout - 1u) * ${rowStride} + ${k}`;
+  if (!lanes) {
+    const loads = each(R, (r) =>
+      each(job.K, (k) => `let w${r}_${k} = w[${address(`${r}u`, `${k}u`)}];`).join(' '),
+    );
+    return { loads: loads.join('\n  '), value: (r: number, k: number) => `w${r}_${k}` };
+  }
+  const total = R * job.K;
+  const loads = each(Math.ceil(total / lanes), (s) => {
+    const v = `min(${s * lanes}u + lane, ${total - 1}u)`;
+    return `let w${s} = w[${address(`${v} % ${R}u`, `${v} / ${R}u`)}];`;
+  });
+  const value = (r: number, k: number) => {
+    const v = k * R + r;
+    return `subgroupBroadcast(w${Math.floor(v / lanes)}, ${v % lanes}u)`;
+  };
+  return { loads: loads.join('\n  '), value };
+}
+
+/** Stores the four positions (of every phase) of one channel. */
+function storeChannel(job: SlideJob, r: number, vector: boolean): string {
+  const OS = job.phases.length;
+  const finish = (s: string) =>
+    activate(job.activation ?? 'none', job.bias ? `${s} + vec4f(bias${r})` : s, 'vec4f');
+  const results = each(OS, (p) => `let r${p} = ${finish(`s${r}_${p}`)};`).join(' ');
+  const op = job.add ? '+=' : '=';
+  // Output positions 4 OS q .. 4 OS (q + 1): position i belongs to phase i % OS, component i / OS.
+  const parts = each(4 * OS, (i) => `r${i % OS}.${axis[Math.floor(i / OS)]}`);
+  const stores = vector
+    ? each(OS, (v) => `y[yAt / 4u + ${v}u] ${op} vec4f(${parts.slice(4 * v, 4 * v + 4).join(', ')});`)
+    : parts.map((part, i) => `if (t0 + ${i}u < u.Lout) { y[yAt + ${i}u] ${op} ${part}; }`);
+  const bias = job.bias ? `let bias${r} = bias[g * u.Cout + co0 + ${r}u]; ` : '';
+  return `if (co0 + ${r}u < u.Cout) { ${bias}${results}
+    let yAt = ((b * u.groups + g) * u.Cout + co0 + ${r}u) * u.Lout + t0;
+    ${stores.join('\n    ')} }`;
+}
+
+function tiledSlide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Tensor): void {
+  const { lanes } = engine;
+  const width = lanes || plainWorkgroup;
+  const OS = job.phases.length;
+  const IS = job.inputStride;
+  const R = tileChannels(job, lanes);
+  const aligned = job.Lin % 4 === 0;
+  const vector = job.Lout % (4 * OS) === 0;
+  const offsets = job.phases.flatMap((taps) => taps.flatMap((t) => each(4, (e) => e * IS + t.d)));
+  const window = inputWindow('x', offsets, IS, aligned);
+  const weights = weightOperand(job, R, lanes);
+  const multiply = job.phases
+    .flatMap((taps, p) =>
+      taps.map((t) => {
+        const values = each(4, (e) => window.element(e * IS + t.d)).join(', ');
+        const sums = each(R, (r) => `s${r}_${p} = fma(vec4f(${weights.value(r, t.k)}), v, s${r}_${p});`);
+        return `{ let v = vec4f(${values});\n  ${sums.join('\n  ')} }`;
+      }),
+    )
+    .join('\n  ');
+  const positions = Math.ceil(Math.ceil(job.Lout / OS) / 4);
+  const tilesQ = Math.ceil((job.B * positions) / width);
+  const tilesC = Math.ceil(job.Cout / R);
+  const wChannel = job.weightByInput ? 'u.Cout * u.K' : 'u.K';
+  run(
+    engine,
+    {
+      name: job.name,
+      reads: { x: aligned ? 'vec4f' : 'f32', w: 'f32', ...(job.bias ? { bias: 'f32' } : {}) },
+      writes: { y: vector ? 'vec4f' : 'f32' },
+      uniforms: Object.fromEntries(
+        ['B', 'groups', 'Cin', 'Cout', 'Lin', 'Lout', 'K', 'positions', 'tilesQ', 'tilesC'].map((n) => [
+          n,
+          'u32',
+        ]),
+      ),
+      workgroup: width,
+      subgroups: lanes > 0,
+      body: `let g = group / (u.tilesQ * u.tilesC);
+let tile = group % (u.tilesQ * u.tilesC);
+let co0 = tile / u.tilesQ * ${R}u;
+let place = tile % u.tilesQ * ${width}u + lane;
+let b = min(place / u.positions, u.B - 1u);
+let q = place % u.positions;
+let t0 = q * ${4 * OS}u;
+let length = u.Lin${aligned ? ' / 4u' : ''};
+${window.setup('q', 'length')}
+${each(R, (r) => each(OS, (p) => `var s${r}_${p} = vec4f();`).join(' ')).join(' ')}
+for (var ci = 0u; ci < u.Cin; ci++) {
+  let row = ((b * u.groups + g) * u.Cin + ci) * length;
+  let wAt = g * u.Cin * u.Cout * u.K + ci * ${wChannel};
+  ${window.loads('row')}
+  ${weights.loads}
+  ${multiply}
+}
+if (place < u.B * u.positions) {
+  ${each(R, (r) => storeChannel(job, r, vector)).join('\n  ')}
+}`,
+    },
+    { x, w, y, ...(job.bias ? { bias: job.bias } : {}) },
+    { ...job, positions, tilesQ, tilesC },
+    tilesQ * tilesC * job.groups,
+  );
+}
+
+/** One invocation an output, whatever the kernel size and stride; also what the benchmark compares against. */
+export function naiveSlide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Tensor): void {
+  const OS = job.phases.length;
+  // Taps of one phase are evenly spaced in k and in d, so three numbers describe them.
+  const table = engine.constant(`conv taps ${JSON.stringify(job.phases)}`, () => ({
+    data: Float32Array.from(job.phases.flatMap((taps) => tapSeries(taps))),
+    shape: [OS, 5],
+  }));
+  const result = activate(job.activation ?? 'none', job.bias ? 'sum + bias[g * u.Cout + co]' : 'sum', 'f32');
+  const wAt = job.weightByInput
+    ? '((g * u.Cin + ci) * u.Cout + co) * u.K'
+    : '((g * u.Cout + co) * u.Cin + ci) * u.K';
+  const n = job.B * job.groups * job.Cout * job.Lout;
+  run(
+    engine,
+    {
+      name: `${job.name}.naive`,
+      reads: { x: 'f32', w: 'f32', taps: 'f32', ...(job.bias ? { bias: 'f32' } : {}) },
+      writes: { y: 'f32' },
+      uniforms: Object.fromEntries(['n', 'groups', 'Cin', 'Cout', 'Lin', 'Lout', 'K'].map((k) => [k, 'u32'])),
+      workgroup: plainWorkgroup,
+      body: `let i = group * ${plainWorkgroup}u + lane;
+if (i < u.n) {
+  let t = i % u.Lout;
+  let co = i / u.Lout % u.Cout;
+  let g = i / (u.Lout * u.Cout) % u.groups;
+  let b = i / (u.Lout * u.Cout * u.groups);
+  let row = 5u * (t % ${OS}u);
+  let start = i32(t / ${OS}u * ${job.inputStride}u) + i32(taps[row + 3u]);
+  var sum = 0.0;
+  for (var ci = 0u; ci < u.Cin; ci++) {
+    let xAt = ((b * u.groups + g) * u.Cin + ci) * u.Lin;
+    let wAt = ${wAt} + u32(taps[row + 1u]);
+    for (var j = 0u; j < u32(taps[row]); j++) {
+      let at = start + i32(j) * i32(taps[row + 4u]);
+      if (at >= 0 && at < i32(u.Lin)) { sum = fma(x[xAt + u32(at)], w[wAt + j * u32(taps[row + 2u])], sum); }
+    }
+  }
+  y[i] ${job.add ? '+=' : '='} ${result};
+}`,
+    },
+    { x, w, y, taps: table, ...(job.bias ? { bias: job.bias } : {}) },
+    { ...job, n },
+    Math.ceil(n / plainWorkgroup),
+  );
+}
+
+/** [count, first k, step of k, first d, step of d] of the taps of one phase. */
+function tapSeries(taps: Slide['phases'][number]): number[] {
+  const [a, b] = taps;
+  if (!a) return [0, 0, 0, 0, 0];
+  return [taps.length, a.k, b ? b.k - a.k : 0, a.d, b ? b.d - a.d : 0];
+}

@@ -1,0 +1,100 @@
+// The training objective from per-example terms, one kernel each way. With S = sum over b of error[b] / B, the
+// batch mean of the summed error, and KL likewise:
+//   weighted   recon = w S                     (fixed variance 1 / 2w for squared errors; w = 1 for nats)
+//   optimal    recon = D/2 log(S / D)          (the Gaussian variance that is best for this batch, sigma-VAE,
+//                                               Rybkin et al. 2021); S / D has a floor of 1e-12
+//   loss = recon + beta KL
+// scale 1 gives the batch mean; scale B the sum over the batch.
+
+import { ShapeError } from '../engine/errors.ts';
+import { record } from '../engine/op.ts';
+import { run } from '../engine/run.ts';
+import { shapeText, type Tensor } from '../engine/tensor.ts';
+
+export interface ElboOptions {
+  kind: 'weighted' | 'optimal';
+  /** w above; weighted only. */
+  weight?: number;
+  /** Elements of one example; optimal only. */
+  D?: number;
+  /** Factor on everything, default 1. */
+  scale?: number;
+}
+
+/**
+ * @param error (B) summed error or likelihood of each example
+ * @param kl (B)
+ * @param beta (1)
+ * @returns loss (1), and metrics (3): loss, recon, kl as means over the batch (loss and recon times `scale`)
+ * @throws ShapeError if the shapes or options do not fit.
+ */
+export function elbo(
+  error: Tensor,
+  kl: Tensor,
+  beta: Tensor,
+  options: ElboOptions,
+): { loss: Tensor; metrics: Tensor } {
+  const { kind, weight = 1, D = 0, scale = 1 } = options;
+  if (error.rank !== 1 || kl.size !== error.size || beta.size !== 1)
+    throw new ShapeError(
+      `elbo: error ${shapeText(error.shape)}, kl ${shapeText(kl.shape)}, beta ${shapeText(beta.shape)}; ` +
+        'they must be (B), (B) and (1)',
+    );
+  if (kind === 'optimal' && !(D > 0))
+    throw new ShapeError(`elbo: D ${D}; give the number of elements of an example`);
+  const { engine } = error;
+  const B = error.size;
+  const sizes = { B, weight, D, scale };
+  const uniforms = { B: 'u32', weight: 'f32', D: 'f32', scale: 'f32' } as const;
+  const loss = engine.empty([1]);
+  const metrics = engine.empty([3]);
+  const floored = 'max(S / u.D, 1e-12)';
+  run(
+    engine,
+    {
+      name: 'elbo',
+      reads: { error: 'f32', kl: 'f32', beta: 'f32' },
+      writes: { loss: 'f32', metrics: 'f32' },
+      uniforms,
+      workgroup: 1,
+      body: `var S = 0.0;
+var K = 0.0;
+for (var b = 0u; b < u.B; b++) { S += error[b]; K += kl[b]; }
+S /= f32(u.B);
+K /= f32(u.B);
+let recon = u.scale * ${kind === 'optimal' ? `0.5 * u.D * log(${floored})` : 'u.weight * S'};
+loss[0] = recon + u.scale * beta[0] * K;
+metrics[0] = loss[0];
+metrics[1] = recon;
+metrics[2] = K;`,
+    },
+    { error, kl, beta, loss, metrics },
+    sizes,
+    1,
+  );
+  record('elbo', [error, kl, beta], [loss], (g) => {
+    if (g.needs(2)) throw new ShapeError('elbo: beta is a schedule, not a parameter; it has no gradient');
+    const into = (i: number) => (g.needs(i) ? g.into(i) : engine.empty([B]));
+    run(
+      engine,
+      {
+        name: 'elbo.dx',
+        reads: { error: 'f32', beta: 'f32', dloss: 'f32' },
+        writes: { derror: 'f32', dkl: 'f32' },
+        uniforms,
+        workgroup: 1,
+        body: `var S = 0.0;
+for (var b = 0u; b < u.B; b++) { S += error[b]; }
+S /= f32(u.B);
+let mean = dloss[0] * u.scale / f32(u.B);
+let de = mean * ${kind === 'optimal' ? `0.5 / ${floored}` : 'u.weight'};
+let dk = mean * beta[0];
+for (var b = 0u; b < u.B; b++) { derror[b] = de; dkl[b] = dk; }`,
+      },
+      { error, beta, dloss: g.out(), derror: into(0), dkl: into(1) },
+      sizes,
+      1,
+    );
+  });
+  return { loss, metrics };
+}

@@ -1,0 +1,98 @@
+// Likelihoods, each summed over everything but the first axis: x (B, ...) and t (B, ...) to (B). A row of the table
+// holds the summand and its derivatives; forward is one mapped sum (reduce.ts), backward one kernel per input.
+//   mse             (x - t)^2
+//   bceWithLogits   -t log s(x) - (1 - t) log(1 - s(x)) = max(x, 0) - x t + log(1 + exp(-|x|))
+//   gaussianNll     1/2 (log 2 pi + v + (x - t)^2 exp(-v)), v the log variance
+
+import { record } from '../engine/op.ts';
+import { run } from '../engine/run.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { sumMapped } from './reduce.ts';
+import { checkSame } from './shape.ts';
+
+const workgroup = 64;
+
+const logistic = '(1.0 / (1.0 + exp(min(-x, V(87.0)))))';
+
+const losses = {
+  mse: { f: '(x - t) * (x - t)', d: { x: '2.0 * (x - t)', t: '2.0 * (t - x)' } },
+  bceWithLogits: {
+    f: 'max(x, V()) - x * t + log(1.0 + exp(-abs(x)))',
+    d: { x: `${logistic} - t`, t: '-x' },
+  },
+  gaussianNll: {
+    f: '0.5 * (1.8378770664093453 + logVar + (x - t) * (x - t) * exp(-logVar))',
+    d: {
+      x: '(x - t) * exp(-logVar)',
+      t: '(t - x) * exp(-logVar)',
+      logVar: '0.5 * (1.0 - (x - t) * (x - t) * exp(-logVar))',
+    },
+  },
+} as const;
+
+function perExample(name: keyof typeof losses, inputs: Record<string, Tensor>): Tensor {
+  const { f, d } = losses[name];
+  const names = Object.keys(inputs);
+  const x = inputs.x;
+  for (const k of names) checkSame(name, x, inputs[k], `x and ${k}`);
+  const { engine } = x;
+  const B = x.shape[0];
+  const D = x.size / B;
+  const y = sumMapped([B], { name, inputs, expression: f, outer: B, reduced: D, inner: 1 });
+  const vector = D % 4 === 0;
+  const type = vector ? 'vec4f' : 'f32';
+  return record(
+    name,
+    names.map((k) => inputs[k]),
+    [y],
+    (g) => {
+      names.forEach((k, i) => {
+        if (!g.needs(i)) return;
+        const n = vector ? x.size / 4 : x.size;
+        run(
+          engine,
+          {
+            name: `${name}.d${k}`,
+            reads: { ...Object.fromEntries(names.map((j) => [`${j}Data`, type])), dy: 'f32' },
+            writes: { dx: type },
+            uniforms: { n: 'u32', D: 'u32' },
+            workgroup,
+            declarations: `alias V = ${type};`,
+            body: `let i = group * ${workgroup}u + lane;
+if (i < u.n) {
+  ${names.map((j) => `let ${j} = ${j}Data[i];`).join(' ')}
+  dx[i] = dy[i / u.D] * (${(d as Record<string, string>)[k]});
+}`,
+          },
+          { ...Object.fromEntries(names.map((j) => [`${j}Data`, inputs[j]])), dy: g.out(), dx: g.into(i) },
+          { n, D: vector ? D / 4 : D },
+          Math.ceil(n / workgroup),
+        );
+      });
+    },
+  );
+}
+
+/**
+ * Sum of squared errors of each example.
+ * @param x (B, ...) prediction
+ * @param t (B, ...) target
+ * @returns (B)
+ * @throws ShapeError if the shapes differ.
+ */
+export const mse = (x: Tensor, t: Tensor): Tensor => perExample('mse', { x, t });
+
+/**
+ * Binary cross-entropy of each example, from logits, summed; targets in [0, 1].
+ * @returns (B) in nats
+ * @throws ShapeError if the shapes differ.
+ */
+export const bceWithLogits = (x: Tensor, t: Tensor): Tensor => perExample('bceWithLogits', { x, t });
+
+/**
+ * Negative log-likelihood of t under a Gaussian of mean x and log variance logVar, constant included, summed.
+ * @returns (B) in nats
+ * @throws ShapeError if the shapes differ.
+ */
+export const gaussianNll = (x: Tensor, t: Tensor, logVar: Tensor): Tensor =>
+  perExample('gaussianNll', { x, t, logVar });

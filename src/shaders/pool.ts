@@ -1,0 +1,107 @@
+// Max pooling over time, x (B, C, T) to y (B, C, Tout), padding counts as minus infinity. The forward kernel notes
+// for each output which input won (the first of equals); an input's gradient is the sum over the outputs that cover
+// it and that it won, so nothing is scattered. `relu` may be applied to the result: relu(max(x)) = max(relu(x)), at
+// a fraction of the positions, and its gradient costs nothing here.
+
+import { ShapeError } from '../engine/errors.ts';
+import { record } from '../engine/op.ts';
+import { run } from '../engine/run.ts';
+import { shapeText, type Tensor } from '../engine/tensor.ts';
+
+const workgroup = 64;
+
+export interface PoolOptions {
+  /** Default: the kernel size. */
+  stride?: number;
+  /** At most half the kernel size. */
+  padding?: number;
+}
+
+export interface MaxPoolOptions extends PoolOptions {
+  activation?: 'none' | 'relu';
+}
+
+/**
+ * Maximum over windows, as torch.nn.functional.max_pool1d.
+ * @param x (B, C, T)
+ * @param kernel window length
+ * @returns (B, C, floor((T + 2 padding - kernel) / stride) + 1)
+ * @throws ShapeError if the window does not fit.
+ */
+export function maxPool1d(x: Tensor, kernel: number, options: MaxPoolOptions = {}): Tensor {
+  const { stride = kernel, padding = 0, activation = 'none' } = options;
+  const { engine } = x;
+  const Tout = pooledLength('maxPool1d', x, kernel, stride, padding);
+  const [B, C, T] = x.shape;
+  const y = engine.empty([B, C, Tout]);
+  /** Index of the winner in its row, -1 where relu cut it off. */
+  const winner = engine.empty([B, C, Tout]);
+  const n = B * C * Tout;
+  const uniforms = { n: 'u32', T: 'u32', Tout: 'u32' } as const;
+  run(
+    engine,
+    {
+      name: 'maxPool1d',
+      reads: { x: 'f32' },
+      writes: { y: 'f32', winner: 'f32' },
+      uniforms,
+      workgroup,
+      body: `let i = group * ${workgroup}u + lane;
+if (i < u.n) {
+  let row = i / u.Tout * u.T;
+  let start = i32(i % u.Tout * ${stride}u) - ${padding};
+  let first = max(start, 0);
+  var best = x[row + u32(first)];
+  var place = first;
+  for (var t = first + 1; t < min(start + ${kernel}, i32(u.T)); t++) {
+    let v = x[row + u32(t)];
+    if (v > best) { best = v; place = t; }
+  }
+  ${activation === 'relu' ? 'if (best <= 0.0) { best = 0.0; place = -1; }' : ''}
+  y[i] = best;
+  winner[i] = f32(place);
+}`,
+    },
+    { x, y, winner },
+    { n, T, Tout },
+    Math.ceil(n / workgroup),
+  );
+  return record('maxPool1d', [x], [y], (g) => {
+    run(
+      engine,
+      {
+        name: 'maxPool1d.dx',
+        reads: { dy: 'f32', winner: 'f32' },
+        writes: { dx: 'f32' },
+        uniforms,
+        workgroup,
+        body: `let i = group * ${workgroup}u + lane;
+if (i < u.n) {
+  let t = i32(i % u.T);
+  let row = i / u.T * u.Tout;
+  let first = u32(max(t + ${padding} - ${kernel} + ${stride}, 0) / ${stride});
+  let last = min(u32(t + ${padding}) / ${stride}u + 1u, u.Tout);
+  var sum = 0.0;
+  for (var o = first; o < last; o++) { if (winner[row + o] == f32(t)) { sum += dy[row + o]; } }
+  dx[i] = sum;
+}`,
+      },
+      { dy: g.out(), winner, dx: g.into(0) },
+      { n: x.size, T, Tout },
+      Math.ceil(x.size / workgroup),
+    );
+  });
+}
+
+function pooledLength(op: string, x: Tensor, kernel: number, stride: number, padding: number): number {
+  if (x.rank !== 3) throw new ShapeError(`${op}: x ${shapeText(x.shape)}; it must be (B, C, T)`);
+  const whole = [kernel, stride, padding].every(Number.isInteger);
+  if (!whole || kernel < 1 || stride < 1 || padding < 0 || 2 * padding > kernel)
+    throw new ShapeError(
+      `${op}: kernel ${kernel}, stride ${stride}, padding ${padding}; whole numbers, padding at most half the kernel`,
+    );
+  const length = Math.floor((x.shape[2] + 2 * padding - kernel) / stride) + 1;
+  if (length < 1)
+    throw new ShapeError(`${op}: a window of ${kernel} is longer than x of ${x.shape[2]}; pool less`);
+  return length;
+}

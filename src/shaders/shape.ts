@@ -1,0 +1,153 @@
+// Operations that move values without computing: reshape (a view), transpose, slice and concat (copies). The copies
+// are one kernel: every element of a block of the result comes from, or goes to, a place given by strides.
+
+import { ShapeError } from '../engine/errors.ts';
+import { record } from '../engine/op.ts';
+import { fill } from '../engine/primitives.ts';
+import { run } from '../engine/run.ts';
+import { type Shape, sameShape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
+
+const workgroup = 64;
+
+function stridesOf(shape: Shape): number[] {
+  const strides = Array<number>(shape.length).fill(1);
+  for (let d = shape.length - 2; d >= 0; d--) strides[d] = strides[d + 1] * shape[d + 1];
+  return strides;
+}
+
+/** to[toStart + i . toStrides] = from[fromStart + i . fromStrides] for every index i of `shape`. */
+function moveBlock(
+  name: string,
+  shape: Shape,
+  from: { t: Tensor; strides: number[]; start: number },
+  to: { t: Tensor; strides: number[]; start: number },
+): void {
+  const n = sizeOf(shape);
+  const sizes: Record<string, number> = { n, a: from.start, b: to.start };
+  const index: string[] = [];
+  for (let d = shape.length - 1; d >= 0; d--) {
+    sizes[`d${d}`] = shape[d];
+    sizes[`a${d}`] = from.strides[d];
+    sizes[`b${d}`] = to.strides[d];
+    index.push(`{ let i${d} = r % u.d${d}; r /= u.d${d}; a += i${d} * u.a${d}; b += i${d} * u.b${d}; }`);
+  }
+  run(
+    from.t.engine,
+    {
+      name,
+      reads: { x: 'f32' },
+      writes: { y: 'f32' },
+      uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32'])),
+      workgroup,
+      body: `var r = group * ${workgroup}u + lane;
+if (r < u.n) {
+  var a = u.a;
+  var b = u.b;
+  ${index.join('\n  ')}
+  y[b] = x[a];
+}`,
+    },
+    { x: from.t, y: to.t },
+    sizes,
+    Math.ceil(n / workgroup),
+  );
+}
+
+function normaliseAxis(op: string, axis: number, x: Tensor): number {
+  const a = axis < 0 ? axis + x.rank : axis;
+  if (!Number.isInteger(a) || a < 0 || a >= x.rank)
+    throw new ShapeError(`${op}: axis ${axis} of a tensor of shape ${shapeText(x.shape)}`);
+  return a;
+}
+
+/** The same values with another shape, sharing the storage. One dimension may be -1. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = sizeOf(shape.filter((d) => d !== -1));
+  const full = shape.map((d) => (d === -1 ? x.size / known : d));
+  if (sizeOf(full) !== x.size || full.some((d) => !Number.isInteger(d) || d < 1))
+    throw new ShapeError(`reshape: ${shapeText(x.shape)} of ${x.size} elements to ${shapeText(shape)}`);
+  const y = new Tensor(x.engine, full, x.storage, x.offset);
+  return record('reshape', [x], [y], (g) => {
+    const dy = g.out();
+    g.pass(0, new Tensor(x.engine, x.shape, dy.storage, dy.offset));
+  });
+}
+
+/** Reorders the axes: dimension i of the result is dimension perm[i] of x. @throws ShapeError if not a permutation. */
+export function transpose(x: Tensor, perm: readonly number[]): Tensor {
+  if (perm.length !== x.rank || [...perm].sort((a, b) => a - b).some((p, i) => p !== i))
+    throw new ShapeError(
+      `transpose: axes (${perm.join(', ')}) for shape ${shapeText(x.shape)}; name each axis once`,
+    );
+  const shape = perm.map((p) => x.shape[p]);
+  const y = x.engine.empty(shape);
+  const own = stridesOf(x.shape);
+  const permuted = perm.map((p) => own[p]);
+  moveBlock(
+    'transpose',
+    shape,
+    { t: x, strides: permuted, start: 0 },
+    { t: y, strides: stridesOf(shape), start: 0 },
+  );
+  return record('transpose', [x], [y], (g) => {
+    const from = { t: g.out(), strides: stridesOf(shape), start: 0 };
+    moveBlock('transpose.dx', shape, from, { t: g.into(0), strides: permuted, start: 0 });
+  });
+}
+
+/** Positions start to end (exclusive) along one axis. @throws ShapeError if they lie outside. */
+export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
+  const a = normaliseAxis('slice', axis, x);
+  if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end > x.shape[a] || start >= end)
+    throw new ShapeError(
+      `slice: [${start}, ${end}) of axis ${axis} of ${shapeText(x.shape)}; it must be inside, not empty`,
+    );
+  const shape = x.shape.map((d, i) => (i === a ? end - start : d));
+  const y = x.engine.empty(shape);
+  const strides = stridesOf(x.shape);
+  const part = { strides, start: start * strides[a] };
+  moveBlock('slice', shape, { t: x, ...part }, { t: y, strides: stridesOf(shape), start: 0 });
+  return record('slice', [x], [y], (g) => {
+    const dx = g.into(0);
+    fill(dx, 0);
+    moveBlock('slice.dx', shape, { t: g.out(), strides: stridesOf(shape), start: 0 }, { t: dx, ...part });
+  });
+}
+
+/** Joins tensors along an axis; all other dimensions must be equal. @throws ShapeError if they are not. */
+export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
+  if (inputs.length === 0) throw new ShapeError('concat: no tensors given');
+  const [first] = inputs;
+  const a = normaliseAxis('concat', axis, first);
+  for (const t of inputs)
+    if (t.rank !== first.rank || t.shape.some((d, i) => i !== a && d !== first.shape[i]))
+      throw new ShapeError(
+        `concat: shapes ${inputs.map((i) => shapeText(i.shape)).join(', ')} along axis ${axis}; all others must agree`,
+      );
+  const shape = first.shape.map((d, i) => (i === a ? inputs.reduce((n, t) => n + t.shape[a], 0) : d));
+  const strides = stridesOf(shape);
+  const y = first.engine.empty(shape);
+  let at = 0;
+  const parts = inputs.map((t) => {
+    const part = { t, start: at * strides[a] };
+    at += t.shape[a];
+    return part;
+  });
+  for (const { t, start } of parts)
+    moveBlock('concat', t.shape, { t, strides: stridesOf(t.shape), start: 0 }, { t: y, strides, start });
+  return record('concat', inputs, [y], (g) => {
+    parts.forEach(({ t, start }, i) => {
+      if (!g.needs(i)) return;
+      const to = { t: g.into(i), strides: stridesOf(t.shape), start: 0 };
+      moveBlock('concat.dx', t.shape, { t: g.out(), strides, start }, to);
+    });
+  });
+}
+
+/** Throws a ShapeError unless two tensors have the same shape. */
+export function checkSame(op: string, a: Tensor, b: Tensor, names = 'the two inputs'): void {
+  if (!sameShape(a.shape, b.shape))
+    throw new ShapeError(
+      `${op}: ${names} have shapes ${shapeText(a.shape)} and ${shapeText(b.shape)}; they must be equal`,
+    );
+}

@@ -1,0 +1,33 @@
+// The one comparison of all numeric tests: |got - want| <= relative |want| + ofRms rms(want), and NaN equals only NaN.
+
+export interface Tolerance {
+  relative: number;
+  ofRms: number;
+}
+
+export function closeTo(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  tolerance: Tolerance,
+  what: string,
+): void {
+  if (got.length !== want.length) throw new Error(`${what}: ${got.length} values, expected ${want.length}`);
+  let squares = 0;
+  for (let i = 0; i < want.length; i++) squares += want[i] * want[i];
+  const floor = tolerance.ofRms * Math.sqrt(squares / want.length);
+  let worst = 0;
+  let at = -1;
+  for (let i = 0; i < want.length; i++) {
+    if (Number.isNaN(want[i]) && Number.isNaN(got[i])) continue;
+    if (got[i] === want[i]) continue;
+    const error = Math.abs(got[i] - want[i]) / (tolerance.relative * Math.abs(want[i]) + floor);
+    if (!(error <= worst)) {
+      worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+      at = i;
+    }
+  }
+  if (worst > 1)
+    throw new Error(
+      `${what}: element ${at} is ${got[at]}, expected ${want[at]} (${worst.toFixed(1)} times the tolerance)`,
+    );
+}

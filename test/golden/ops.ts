@@ -1,0 +1,109 @@
+// How each operation of the golden vectors is called: which attributes with which values it takes, and the call.
+
+import {
+  abs, add, bceWithLogits, concat, conv1d, convTranspose1d, div, type Engine, exp, gaussianNll, type HostArray,
+  leakyRelu, log, matmul, maximum, maxPool1d, mean, minimum, mse, mul, neg, Adam, Parameters, reciprocal, relu,
+  reparameterize, rsqrt, sigmoid, silu, slice, softplus, sqrt, square, sub, sum, tanh, type Tensor, transpose,
+} from '../../src/node.ts';
+import type { Tolerance } from '../close.ts';
+
+export type Attrs = Record<string, unknown>;
+type Arrays = Record<string, HostArray>;
+
+export interface GoldenCase {
+  op: string;
+  attrs: Attrs;
+  in: Arrays;
+  out: Arrays;
+  gout: Arrays;
+  gin: Arrays;
+}
+
+type Outputs = Record<string, Tensor>;
+
+export interface GoldenOp {
+  /** Attributes the call heeds, each with the test of a value it can heed. */
+  attrs: Record<string, (value: unknown) => boolean>;
+  run: (engine: Engine, x: Record<string, Tensor>, attrs: Attrs, c: GoldenCase) => Outputs | Promise<Outputs>;
+  tolerance?: Tolerance;
+}
+
+const any = () => true;
+const only = (value: unknown) => (v: unknown) => v === value;
+const num = (attrs: Attrs, name: string) => attrs[name] as number;
+
+const unary = (f: (x: Tensor) => Tensor): GoldenOp => ({ attrs: {}, run: (_, { x }) => ({ y: f(x) }) });
+const binary = (f: (a: Tensor, b: Tensor) => Tensor): GoldenOp => ({ attrs: {}, run: (_, { a, b }) => ({ y: f(a, b) }) });
+const reduction = (f: typeof sum): GoldenOp => ({
+  attrs: { axes: any, keepDims: any },
+  run: (_, { x }, a) => ({ y: f(x, a.axes as number[] | null, a.keepDims as boolean) }),
+});
+const sumPerExample = { reduction: only('sumPerExample') };
+
+export const goldenOps: Record<string, GoldenOp> = {
+  neg: unary(neg),
+  abs: unary(abs),
+  square: unary(square),
+  sqrt: unary(sqrt),
+  rsqrt: unary(rsqrt),
+  reciprocal: unary(reciprocal),
+  exp: unary(exp),
+  log: unary(log),
+  relu: unary(relu),
+  sigmoid: unary(sigmoid),
+  tanh: unary(tanh),
+  softplus: unary(softplus),
+  silu: unary(silu),
+  leakyRelu: { attrs: { slope: any }, run: (_, { x }, a) => ({ y: leakyRelu(x, num(a, 'slope')) }) },
+  add: binary(add),
+  sub: binary(sub),
+  mul: binary(mul),
+  div: binary(div),
+  maximum: binary(maximum),
+  minimum: binary(minimum),
+  sum: reduction(sum),
+  mean: reduction(mean),
+  concat: { attrs: { axis: any }, run: (_, { a, b }, { axis }) => ({ y: concat([a, b], axis as number) }) },
+  slice: {
+    attrs: { axis: any, start: any, end: any },
+    run: (_, { x }, a) => ({ y: slice(x, num(a, 'axis'), num(a, 'start'), num(a, 'end')) }),
+  },
+  transpose: { attrs: { perm: any }, run: (_, { x }, { perm }) => ({ y: transpose(x, perm as number[]) }) },
+  matmul: {
+    attrs: { transposeA: any, transposeB: any },
+    run: (_, { a, b }, attrs) => ({ y: matmul(a, b, attrs) }),
+  },
+  conv1d: {
+    attrs: { stride: any, padding: any, dilation: any, groups: any },
+    run: (_, { x, w, b }, attrs) => ({ y: conv1d(x, w, b ?? null, attrs) }),
+  },
+  convTranspose1d: {
+    attrs: { stride: any, padding: any, outputPadding: any, dilation: any, groups: any },
+    run: (_, { x, w, b }, attrs) => ({ y: convTranspose1d(x, w, b ?? null, attrs) }),
+  },
+  maxPool1d: {
+    attrs: { kernel: any, stride: any, padding: any },
+    run: (_, { x }, a) => ({ y: maxPool1d(x, num(a, 'kernel'), { stride: num(a, 'stride'), padding: num(a, 'padding') }) }),
+  },
+  reparameterize: { attrs: {}, run: (_, { mu, logvar, eps }) => reparameterize(mu, logvar, eps) },
+  mse: { attrs: sumPerExample, run: (_, { x, t }) => ({ y: mse(x, t) }) },
+  bceWithLogits: { attrs: sumPerExample, run: (_, { x, t }) => ({ y: bceWithLogits(x, t) }) },
+  gaussianNll: { attrs: sumPerExample, run: (_, { x, t, logvar }) => ({ y: gaussianNll(x, t, logvar) }) },
+  adam: { attrs: { lr: any, beta1: any, beta2: any, eps: any }, run: runAdam },
+};
+
+/** Ten steps with given gradients; the parameter after each. */
+async function runAdam(engine: Engine, _: Outputs, a: Attrs, c: GoldenCase): Promise<Outputs> {
+  const params = new Parameters(engine);
+  const p = params.add('p', c.in.param.shape, c.in.param.data);
+  const adam = new Adam(params, { lr: num(a, 'lr'), betas: [num(a, 'beta1'), num(a, 'beta2')], eps: num(a, 'eps') });
+  const [steps, n] = c.in.grads.shape;
+  const rows = new Float32Array(steps * n);
+  for (let s = 0; s < steps; s++) {
+    p.grad?.write(c.in.grads.data.slice(s * n, (s + 1) * n));
+    p.gradStale = false;
+    adam.step();
+    rows.set(await p.read(), s * n);
+  }
+  return { trajectory: engine.tensor(rows, [steps, n]) };
+}
