@@ -3,10 +3,14 @@
 export { Capture, type Inputs } from './engine/capture.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
 export * from './engine/errors.ts';
+export { Metrics } from './engine/metrics.ts';
 export { backward, backwardFrom } from './engine/op.ts';
 export { Adam, type AdamOptions } from './engine/optim.ts';
 export { Parameters } from './engine/params.ts';
 export { type ProfileRow, profileTable } from './engine/profile.ts';
 export { Random } from './engine/random.ts';
 export { type HostArray, type Shape, Tensor } from './engine/tensor.ts';
+export * from './model/layers.ts';
+export { type Likelihood, likelihoods, type VaeLoss, vaeLoss } from './model/objective.ts';
+export { Vae, type VaeConfig, type VaeOutput } from './model/vae.ts';
 export * from './shaders/index.ts';

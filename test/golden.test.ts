@@ -2,39 +2,18 @@
 // `op`, `attrs` and the tensors' names. An operation that is not in the table, or an attribute that a row does not
 // name, fails. GOLDEN_DIR points at another folder of such files.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readSafetensors } from '../src/model/safetensors.ts';
 import { backwardFrom, type Engine, openEngine, type Tensor } from '../src/node.ts';
 import { closeTo } from './close.ts';
-import { type GoldenCase, goldenOps } from './golden/ops.ts';
+import { readCase } from './golden/case.ts';
+import { goldenOps } from './golden/ops.ts';
 import { runTrainCase } from './golden/train.ts';
 
 const dir = process.env.GOLDEN_DIR ?? join(import.meta.dirname, 'golden');
 const forward = { relative: 1e-4, ofRms: 1e-5 };
 const gradient = { relative: 1e-3, ofRms: 1e-4 };
-
-export function readCase(path: string): GoldenCase {
-  const { tensors, metadata } = readSafetensors(readFileSync(path), path);
-  const group = (prefix: string) =>
-    Object.fromEntries(
-      [...tensors]
-        .filter(([name]) => name.startsWith(`${prefix}.`))
-        .map(([name, t]) => [
-          name.slice(prefix.length + 1),
-          { shape: t.shape, data: Float32Array.from(t.data as Float32Array) },
-        ]),
-    );
-  return {
-    op: metadata.op,
-    attrs: JSON.parse(metadata.attrs),
-    in: group('in'),
-    out: group('out'),
-    gout: group('gout'),
-    gin: group('gin'),
-  };
-}
 
 const files = readdirSync(dir)
   .filter((f) => f.endsWith('.safetensors'))

@@ -11,11 +11,8 @@ import { type HostArray, sameShape, shapeText, sizeOf, type Tensor } from './ten
 
 export type Inputs = Record<string, HostArray>;
 
-/** A tensor whose values come from JavaScript, written before each run of a captured step. */
-export interface Feed {
-  readonly tensor: Tensor;
-  readonly produce: () => Float32Array;
-}
+/** Writes what JavaScript computes anew, before each run of a captured step. */
+export type Feed = () => void;
 
 export class Capture<Out> {
   readonly name: string;
@@ -67,7 +64,7 @@ export class Capture<Out> {
     this.#compare(inputs, recorded.inputs);
     engine.stream.submit();
     for (const [name, tensor] of Object.entries(recorded.inputs)) engine.upload(tensor, inputs[name].data);
-    for (const feed of recorded.feeds) engine.upload(feed.tensor, feed.produce());
+    for (const feed of recorded.feeds) feed();
     engine.stream.replay(recorded.list, this.#cost);
     return recorded.out;
   }

@@ -118,8 +118,11 @@ export class Engine {
   feed(shape: Shape, produce: () => Float32Array): Tensor {
     checkShape('feed', shape);
     const t = this.#allocate(shape, true);
-    this.upload(t, produce());
-    this.#feeds?.push({ tensor: t, produce });
+    // The buffer, not the tensor: a scope of the step may end the tensor's life, a replay fills the buffer again.
+    const { buffer } = t.storage.block;
+    const write = () => this.device.queue.writeBuffer(buffer, 0, produce() as Float32Array<ArrayBuffer>);
+    write();
+    this.#feeds?.push(write);
     return t;
   }
 

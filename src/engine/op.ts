@@ -76,9 +76,10 @@ function ones(loss: Tensor): Tensor {
     throw new ShapeError(
       `backward: the loss has shape ${shapeText(loss.shape)}; reduce it to one element, for example with mean()`,
     );
-  const seed = loss.engine.empty(loss.shape);
-  fill(seed, 1);
-  return seed;
+  return loss.engine.constant(`ones ${shapeText(loss.shape)}`, () => ({
+    data: Float32Array.of(1),
+    shape: loss.shape,
+  }));
 }
 
 /** `backward` from several outputs with a given gradient each. */

@@ -66,7 +66,10 @@ export class Pool {
   }
 
   release(block: Block): void {
-    if (this.#parent && !this.#owned.has(block)) return this.#parent.release(block);
+    if (this.#parent && !this.#owned.has(block)) {
+      this.#parent.release(block);
+      return;
+    }
     const list = this.#free.get(block.bytes);
     if (list) list.push(block);
     else this.#free.set(block.bytes, [block]);

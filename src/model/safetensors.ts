@@ -65,7 +65,7 @@ function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 0x3ff;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 31) return fraction ? Number.NaN : sign / 0;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
@@ -96,9 +96,7 @@ function show(value: unknown): string {
 
 /** An error about file `name`; every fault of a file ends here. */
 function damaged(name: string, what: string): CheckpointError {
-  return new CheckpointError(
-    `${name}: ${what}; the file is damaged or not safetensors: copy or download it again`,
-  );
+  return new CheckpointError(`${name}: ${what}; the file is damaged or no safetensors: fetch it again`);
 }
 
 /** A name that one object of this JSON text (already known to be valid) has twice; JSON.parse keeps the last in silence. */
@@ -130,9 +128,9 @@ function readHeader(bytes: Uint8Array, name: string): { header: Record<string, u
   if (bytes.length < 8) throw damaged(name, `has ${bytes.length} bytes, fewer than the 8 of a header length`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (length > MAX_HEADER || length > bytes.length - 8) {
-    throw damaged(name, `announces a header of ${length} bytes, but ${bytes.length - 8} bytes follow`);
-  }
+  const most = Math.min(MAX_HEADER, bytes.length - 8);
+  if (length > most)
+    throw damaged(name, `announces a header of ${length} bytes, but ${most} at most can follow`);
   let text: string;
   let header: unknown;
   try {
@@ -143,16 +141,14 @@ function readHeader(bytes: Uint8Array, name: string): { header: Record<string, u
   }
   if (!isObject(header)) throw damaged(name, `has a header that is no JSON object but ${show(header)}`);
   const repeated = findRepeatedKey(text);
-  if (repeated !== null)
-    throw damaged(name, `has the name ${show(repeated)} twice in one object of its header`);
+  if (repeated !== null) throw damaged(name, `names ${show(repeated)} twice in one object of its header`);
   return { header, dataStart: 8 + length };
 }
 
 function checkMetadata(value: unknown, name: string): Record<string, string> {
   if (!isObject(value)) throw damaged(name, `has a ${METADATA} that is no object but ${show(value)}`);
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string')
-      throw damaged(name, `has metadata ${show(key)} that is no text but ${show(text)}`);
+    if (typeof text !== 'string') throw damaged(name, `metadata ${show(key)} is no text but ${show(text)}`);
   }
   return value as Record<string, string>;
 }
@@ -168,8 +164,7 @@ function checkEntry(tensor: string, value: unknown, name: string): Entry {
       `${name}: ${where} has the dtype ${show(dtype)}, which is not read here; convert it to one of ${DTYPE_ORDER.join(', ')}`,
     );
   }
-  if (!Array.isArray(shape) || !shape.every(isSize))
-    throw damaged(name, `${where} has the shape ${show(shape)}`);
+  if (!Array.isArray(shape) || !shape.every(isSize)) throw damaged(name, `${where} has shape ${show(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1]) {
     throw damaged(name, `${where} has the data_offsets ${show(offsets)}`);
   }
@@ -180,10 +175,8 @@ function checkEntry(tensor: string, value: unknown, name: string): Entry {
   }
   const [begin, end] = offsets;
   if (size !== end - begin) {
-    throw damaged(
-      name,
-      `${where} is ${dtype} ${show(shape)}, ${size} bytes, but its data_offsets ${show(offsets)} span ${end - begin}`,
-    );
+    const takes = `${dtype} ${show(shape)} takes ${size} bytes`;
+    throw damaged(name, `${where}: ${takes}, but its data_offsets ${show(offsets)} span ${end - begin}`);
   }
   return { tensor, dtype, shape, begin, end };
 }
@@ -195,10 +188,8 @@ function checkPlaces(entries: Entry[], available: number, name: string): void {
   for (const { tensor, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     const fault = begin < filled ? 'overlaps' : begin > filled ? 'leaves a gap after' : null;
     if (fault) {
-      throw damaged(
-        name,
-        `tensor ${show(tensor)} at [${begin}, ${end}] ${fault} ${before}, which ends at ${filled}`,
-      );
+      const place = `tensor ${show(tensor)} at [${begin}, ${end}]`;
+      throw damaged(name, `${place} ${fault} ${before}, which ends at ${filled}`);
     }
     filled = end;
     before = `tensor ${show(tensor)}`;

@@ -124,24 +124,53 @@ export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
       throw new ShapeError(
         `concat: shapes ${inputs.map((i) => shapeText(i.shape)).join(', ')} along axis ${axis}; all others must agree`,
       );
-  const shape = first.shape.map((d, i) => (i === a ? inputs.reduce((n, t) => n + t.shape[a], 0) : d));
+  if (inputs.length > mostJoined)
+    return concat([concat(inputs.slice(0, mostJoined), a), ...inputs.slice(mostJoined)], a);
+  const starts = inputs.map((_, i) => inputs.slice(0, i).reduce((n, t) => n + t.shape[a], 0));
+  const total = inputs.reduce((n, t) => n + t.shape[a], 0);
+  const shape = first.shape.map((d, i) => (i === a ? total : d));
   const strides = stridesOf(shape);
   const y = first.engine.empty(shape);
-  let at = 0;
-  const parts = inputs.map((t) => {
-    const part = { t, start: at * strides[a] };
-    at += t.shape[a];
-    return part;
-  });
-  for (const { t, start } of parts)
-    moveBlock('concat', t.shape, { t, strides: stridesOf(t.shape), start: 0 }, { t: y, strides, start });
+  joinAll(y, inputs, starts, strides[a], total);
   return record('concat', inputs, [y], (g) => {
-    parts.forEach(({ t, start }, i) => {
+    inputs.forEach((t, i) => {
       if (!g.needs(i)) return;
       const to = { t: g.into(i), strides: stridesOf(t.shape), start: 0 };
-      moveBlock('concat.dx', t.shape, { t: g.out(), strides, start }, to);
+      moveBlock('concat.dx', t.shape, { t: g.out(), strides, start: starts[i] * strides[a] }, to);
     });
   });
+}
+
+/** WebGPU promises eight storage buffers to a kernel: seven inputs and the result. */
+const mostJoined = 7;
+
+/** All parts in one dispatch: an element of the result looks up which part its place along the axis belongs to. */
+function joinAll(y: Tensor, parts: readonly Tensor[], starts: number[], inner: number, total: number): void {
+  const sizes: Record<string, number> = { n: y.size, inner, total };
+  const choices = parts.map((t, i) => {
+    sizes[`start${i}`] = starts[i];
+    sizes[`length${i}`] = t.size / (y.size / total / inner) / inner;
+    return `if (place < u.start${i} + u.length${i}) { y[i] = x${i}[(outer * u.length${i} + place - u.start${i}) * u.inner + i % u.inner]; }`;
+  });
+  run(
+    y.engine,
+    {
+      name: 'concat',
+      reads: Object.fromEntries(parts.map((_, i) => [`x${i}`, 'f32'])),
+      writes: { y: 'f32' },
+      uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32'])),
+      workgroup,
+      body: `let i = group * ${workgroup}u + lane;
+if (i < u.n) {
+  let place = i / u.inner % u.total;
+  let outer = i / (u.inner * u.total);
+  ${choices.join('\n  else ')}
+}`,
+    },
+    { ...Object.fromEntries(parts.map((t, i) => [`x${i}`, t])), y },
+    sizes,
+    Math.ceil(y.size / workgroup),
+  );
 }
 
 /** Throws a ShapeError unless two tensors have the same shape. */

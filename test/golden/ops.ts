@@ -1,24 +1,14 @@
 // How each operation of the golden vectors is called: which attributes with which values it takes, and the call.
 
 import {
-  abs, add, bceWithLogits, concat, conv1d, convTranspose1d, div, type Engine, exp, gaussianNll, type HostArray,
+  abs, add, bceWithLogits, concat, conv1d, convTranspose1d, div, type Engine, exp, gaussianNll,
   leakyRelu, log, matmul, maximum, maxPool1d, mean, minimum, mse, mul, neg, Adam, Parameters, reciprocal, relu,
   reparameterize, rsqrt, sigmoid, silu, slice, softplus, sqrt, square, sub, sum, tanh, type Tensor, transpose,
 } from '../../src/node.ts';
 import type { Tolerance } from '../close.ts';
+import type { GoldenCase } from './case.ts';
 
-export type Attrs = Record<string, unknown>;
-type Arrays = Record<string, HostArray>;
-
-export interface GoldenCase {
-  op: string;
-  attrs: Attrs;
-  in: Arrays;
-  out: Arrays;
-  gout: Arrays;
-  gin: Arrays;
-}
-
+type Attrs = GoldenCase['attrs'];
 type Outputs = Record<string, Tensor>;
 
 export interface GoldenOp {

@@ -1,0 +1,69 @@
+// What training minimises, from a model's output: the reconstruction term of one of three likelihoods plus beta KL.
+//   fixed      w SSE: a Gaussian of fixed variance 1 / 2w
+//   optimal    D/2 log(SSE / D), SSE the mean over the batch: the variance that is best for the batch
+//   bernoulli  binary cross-entropy of values in [0, 1], from logits
+// All are sums over an example's elements, averaged over the batch, in nats (fixed: up to a constant).
+
+import { ShapeError } from '../engine/errors.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { bceWithLogits, elbo, mse } from '../shaders/index.ts';
+import type { DecoderOutput, Vae, VaeOutput } from './vae.ts';
+
+export const likelihoods = ['fixed', 'optimal', 'bernoulli'] as const;
+export type Likelihood = (typeof likelihoods)[number];
+
+export interface ObjectiveConfig {
+  likelihood: Likelihood;
+  /** w of the fixed likelihood. */
+  weight: number;
+}
+
+export interface VaeLoss extends VaeOutput {
+  /** (1), what backward starts from. */
+  loss: Tensor;
+  /** (3): loss, reconstruction and KL, means over the batch. */
+  metrics: Tensor;
+}
+
+export function decoderOutput(likelihood: Likelihood): DecoderOutput {
+  return likelihood === 'bernoulli' ? 'logits' : 'sigmoid';
+}
+
+/** Error of each example, summed over its elements: SSE or cross-entropy. (B) */
+export function exampleError(reconstruction: Tensor, x: Tensor, likelihood: Likelihood): Tensor {
+  return likelihood === 'bernoulli' ? bceWithLogits(reconstruction, x) : mse(reconstruction, x);
+}
+
+/** The reconstruction term in nats, from the mean of `exampleError` over some examples of D elements. */
+export function reconstructionTerm(
+  meanError: number,
+  D: number,
+  { likelihood, weight }: ObjectiveConfig,
+): number {
+  if (likelihood === 'optimal') return (D / 2) * Math.log(Math.max(meanError / D, 1e-12));
+  return (likelihood === 'fixed' ? weight : 1) * meanError;
+}
+
+/**
+ * Forward pass and loss.
+ * @param x (B, inputs, frames) in [0, 1]
+ * @param eps (B, latent) noise
+ * @param label one-hot (B, classes) or null
+ * @param beta (1) weight of the KL
+ */
+export function vaeLoss(
+  model: Vae,
+  x: Tensor,
+  eps: Tensor,
+  label: Tensor | null,
+  beta: Tensor,
+  { likelihood, weight }: ObjectiveConfig,
+): VaeLoss {
+  if (!(weight > 0)) throw new ShapeError(`objective: weight ${weight}; it must be above 0`);
+  const out = model.forward(x, eps, label, decoderOutput(likelihood));
+  const error = exampleError(out.reconstruction, x, likelihood);
+  const D = x.size / x.shape[0];
+  const kind = likelihood === 'optimal' ? 'optimal' : 'weighted';
+  const w = likelihood === 'fixed' ? weight : 1;
+  return { ...out, ...elbo(error, out.kl, beta, { kind, weight: w, D }) };
+}
