@@ -45,6 +45,11 @@ export class Stream {
     this.#device = device;
   }
 
+  /** Milliseconds that the replays since the last wait are expected to take. */
+  get expected(): number {
+    return this.#expected;
+  }
+
   get recording(): boolean {
     return this.#recording !== null;
   }

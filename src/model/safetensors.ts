@@ -127,10 +127,11 @@ function findRepeatedKey(json: string): string | null {
 function readHeader(bytes: Uint8Array, name: string): { header: Record<string, unknown>; dataStart: number } {
   if (bytes.length < 8) throw damaged(name, `has ${bytes.length} bytes, fewer than the 8 of a header length`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  const announced = view.getBigUint64(0, true);
+  const length = Number(announced);
   const most = Math.min(MAX_HEADER, bytes.length - 8);
   if (length > most)
-    throw damaged(name, `announces a header of ${length} bytes, but ${most} at most can follow`);
+    throw damaged(name, `announces a header of ${announced} bytes, but ${most} at most can follow`);
   let text: string;
   let header: unknown;
   try {
@@ -181,11 +182,11 @@ function checkEntry(tensor: string, value: unknown, name: string): Entry {
   return { tensor, dtype, shape, begin, end };
 }
 
-/** Throws unless the tensors, in order of place, fill `available` bytes exactly. */
+/** Throws unless the tensors, given in order of place, fill `available` bytes exactly. */
 function checkPlaces(entries: Entry[], available: number, name: string): void {
   let filled = 0;
   let before = 'the start of the data';
-  for (const { tensor, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+  for (const { tensor, begin, end } of entries) {
     const fault = begin < filled ? 'overlaps' : begin > filled ? 'leaves a gap after' : null;
     if (fault) {
       const place = `tensor ${show(tensor)} at [${begin}, ${end}]`;
@@ -203,7 +204,7 @@ function checkPlaces(entries: Entry[], available: number, name: string): void {
 }
 
 /**
- * Reads a safetensors file held in memory. Tensors come in the order of the header, as copies.
+ * Reads a safetensors file held in memory. Tensors come as copies, in the order of their data.
  * `name` is the file as errors should call it. F16 and BF16 are widened to Float32Array, BOOL is Uint8Array of
  * 0 and 1, I64 and U64 are BigInt arrays; F8 and other dtypes are refused.
  * Throws CheckpointError for every fault, naming the file, the tensor and the values.
@@ -219,6 +220,7 @@ export function readSafetensors(
   for (const [tensor, value] of Object.entries(header)) {
     if (tensor !== METADATA) entries.push(checkEntry(tensor, value, name));
   }
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkPlaces(entries, bytes.length - dataStart, name);
   const tensors = new Map<string, StoredTensor>();
   for (const { tensor, dtype, shape, begin, end } of entries) {
@@ -234,6 +236,10 @@ export function readSafetensors(
 /** The dtype that a typed array is written as. */
 function dtypeOf(data: TensorData): string | undefined {
   return DTYPE_ORDER.find((d) => !DTYPES[d].widen && DTYPES[d].array.name === data[Symbol.toStringTag]);
+}
+
+function rank(dtype: string): number {
+  return DTYPE_ORDER.indexOf(dtype);
 }
 
 /** Order of two texts by code points, as UTF-8 bytes sort; `<` on strings compares UTF-16 units. */
@@ -253,9 +259,8 @@ function checkTensor(name: string, shape: number[], data: TensorData): string {
   }
   const size = shape.reduce((product, length) => product * length, 1);
   if (!shape.every(isSize) || size !== data.length) {
-    throw new ShapeError(
-      `writeSafetensors: tensor ${show(name)} has the shape ${show(shape)} but ${data.length} values; give as many values as the shape holds`,
-    );
+    const what = `tensor ${show(name)} has the shape ${show(shape)} but ${data.length} values`;
+    throw new ShapeError(`writeSafetensors: ${what}; give as many values as the shape holds`);
   }
   return dtype;
 }
@@ -268,31 +273,24 @@ function checkTensor(name: string, shape: number[], data: TensorData): string {
  * Throws ShapeError where a shape and its data disagree.
  */
 export function writeSafetensors(
-  tensors:
-    | Map<string, { shape: number[]; data: TensorData }>
-    | Record<string, { shape: number[]; data: TensorData }>,
+  tensors: Map<string, Omit<StoredTensor, 'dtype'>> | Record<string, Omit<StoredTensor, 'dtype'>>,
   metadata: Record<string, string> = {},
 ): Uint8Array {
   const entries = [...(tensors instanceof Map ? tensors : Object.entries(tensors))]
     .map(([name, { shape, data }]) => ({ name, shape, data, dtype: checkTensor(name, shape, data) }))
-    .sort(
-      (a, b) => DTYPE_ORDER.indexOf(b.dtype) - DTYPE_ORDER.indexOf(a.dtype) || compareText(a.name, b.name),
-    );
+    .sort((a, b) => rank(b.dtype) - rank(a.dtype) || compareText(a.name, b.name));
+  const quote = (text: string) => JSON.stringify(text);
   const fields: string[] = [];
   // Written by hand: an object would put names that look like numbers first, and lose one called __proto__.
   const texts = Object.entries(metadata).sort(([a], [b]) => compareText(a, b));
-  if (texts.length) {
-    fields.push(
-      `"${METADATA}":{${texts.map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(',')}}`,
-    );
-  }
+  const pairs = texts.map(([key, text]) => `${quote(key)}:${quote(text)}`);
+  if (pairs.length) fields.push(`"${METADATA}":{${pairs.join(',')}}`);
   let end = 0;
   for (const { name, shape, data, dtype } of entries) {
     const begin = end;
     end += data.byteLength;
-    fields.push(
-      `${JSON.stringify(name)}:{"dtype":"${dtype}","shape":${JSON.stringify(shape)},"data_offsets":[${begin},${end}]}`,
-    );
+    const place = `"data_offsets":[${begin},${end}]`;
+    fields.push(`${quote(name)}:{"dtype":"${dtype}","shape":[${shape.join(',')}],${place}}`);
   }
   const json = new TextEncoder().encode(`{${fields.join(',')}}`);
   const length = Math.ceil(json.length / 8) * 8;

@@ -1,0 +1,20 @@
+// Bundles with esbuild: the commands and the Node library (packages stay outside), and the library for browsers,
+// where nothing stays outside. Types come from tsc afterwards (npm run build).
+import { rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+rmSync('dist', { recursive: true, force: true });
+const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' };
+const commands = ['cli', 'train', 'generate', 'doctor', 'start'];
+await build({
+  ...common,
+  entryPoints: [...commands, 'node'].map((name) => `src/${name}.ts`),
+  outdir: 'dist',
+  platform: 'node',
+  packages: 'external',
+  splitting: true,
+  chunkNames: 'chunks/[hash]',
+});
+await build({ ...common, entryPoints: ['bench/bench.ts'], outdir: 'dist', platform: 'node', packages: 'external' });
+await build({ ...common, entryPoints: ['src/index.ts'], outdir: 'dist', platform: 'browser' });
+await build({ ...common, entryPoints: ['src/index.ts'], outfile: 'dist/formant.min.js', platform: 'browser', minify: true });

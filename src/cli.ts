@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+// The bin `formant`: `formant VERB ...` is `node dist/VERB.js ...`.
+
+import { Command } from 'commander';
+import { execute } from './command.ts';
+import { doctor } from './doctor.ts';
+import { generate } from './generate.ts';
+import { train } from './train.ts';
+
+const program = new Command('formant')
+  .description('Audio VAEs on a hand-written WebGPU engine: train, generate, listen.')
+  .exitOverride()
+  .showHelpAfterError('(--help lists the verbs)');
+for (const verb of [train, generate, doctor]) program.addCommand(verb());
+
+process.exitCode = await execute(program, process.argv.slice(2));

@@ -1,0 +1,112 @@
+// What all commands share: the options --adapter and --json, one clear line for an error, exit codes (0 done,
+// 1 failed, 2 wrong usage), Ctrl-C, and an engine that is closed on every path so that the process exits by itself.
+
+import { basename } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Engine } from './engine/engine.ts';
+import { type AdapterChoice, adapterChoices, openEngine } from './engine/node.ts';
+
+/** Wrong usage that the argument parser cannot see. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+export interface CommonOptions {
+  adapter?: AdapterChoice;
+  json?: boolean;
+}
+
+/** A command with the options every verb has. */
+export function newCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(
+      new Option('--adapter <name>', 'which adapter to run on; default: FORMANT_ADAPTER, else auto').choices(
+        adapterChoices,
+      ),
+    )
+    .option('--json', 'print the result as JSON on standard output')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text) })
+    .showHelpAfterError('(--help lists the options)');
+}
+
+/** Parses a whole number of at least `least`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`give a whole number of at least ${least}`);
+    return value;
+  };
+}
+
+/** Parses a number of at least `least`, or above it. */
+export function number(least: number, exclusive = false): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < least || (exclusive && value === least))
+      throw new InvalidArgumentError(`give a number ${exclusive ? 'above' : 'of at least'} ${least}`);
+    return value;
+  };
+}
+
+/** Progress and remarks; standard output stays for results. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Prints a result: as JSON if asked for, else as the given text. */
+export function print(options: CommonOptions, result: unknown, text: string): void {
+  process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${text}\n`);
+}
+
+/** Opens the engine, says which adapter runs, and closes it afterwards whatever happens. */
+export async function withEngine<T>(options: CommonOptions, body: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = await openEngine(options.adapter ? { adapter: options.adapter } : {});
+  const { name, software } = engine.adapter;
+  say(software ? `adapter: ${name} — SOFTWARE: this runs on the processor, a GPU is far faster` : `adapter: ${name}`);
+  try {
+    return await body(engine);
+  } finally {
+    engine.close();
+  }
+}
+
+/** A signal that fires at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+export function interruption(): { signal: AbortSignal; dispose: () => void } {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(130);
+    say('\nstopping after this step; press Ctrl-C again to stop without saving');
+    controller.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const s of signals) process.on(s, onSignal);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      for (const s of signals) process.off(s, onSignal);
+    },
+  };
+}
+
+/** Runs a command line to its exit code. */
+export async function execute(command: Command, argv: readonly string[]): Promise<number> {
+  try {
+    await command.parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { message, stack } = error as Error;
+    say(`error: ${message}`);
+    if (process.env.DEBUG) say(stack ?? '');
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+/** Runs a verb if Node was started with its file, `dist/NAME.js`. */
+export async function runIfMain(name: string, command: () => Command): Promise<void> {
+  if (basename(process.argv[1] ?? '', '.js') === name)
+    process.exitCode = await execute(command(), process.argv.slice(2));
+}

@@ -1,0 +1,61 @@
+// Training data in memory: features of every clip, scaled to [0, 1], in splits; and batches of them in an order that
+// depends on the seed and the epoch alone.
+
+import { DataError } from '../engine/errors.ts';
+import { Random } from '../engine/random.ts';
+import type { HostArray } from '../engine/tensor.ts';
+
+/** Examples of one split. */
+export interface Split {
+  readonly count: number;
+  /** (count, C, T), each value in [0, 1]. */
+  readonly x: Float32Array;
+  /** Index into `labels` of each example; empty without labels. */
+  readonly label: Int32Array;
+  readonly names: readonly string[];
+}
+
+export interface Dataset {
+  /** Shape of one example: (mel bands, frames). */
+  readonly shape: readonly [number, number];
+  readonly labels: readonly string[];
+  readonly train: Split;
+  readonly valid: Split | null;
+  readonly test: Split | null;
+}
+
+/** Inputs of one training step. */
+export interface Batch {
+  x: HostArray;
+  /** One-hot (B, classes); only for labelled data that is asked for with labels. */
+  label?: HostArray;
+}
+
+/** Gathers examples into a batch. */
+export function gather(data: Dataset, split: Split, indices: ArrayLike<number>, classes: number): Batch {
+  const [C, T] = data.shape;
+  const size = C * T;
+  const B = indices.length;
+  const x = new Float32Array(B * size);
+  for (let b = 0; b < B; b++) x.set(split.x.subarray(indices[b] * size, (indices[b] + 1) * size), b * size);
+  const batch: Batch = { x: { data: x, shape: [B, C, T] } };
+  if (classes > 0) batch.label = oneHot(Array.from(indices, (i) => split.label[i]), classes);
+  return batch;
+}
+
+/** One row a label, 1 at its index. (B, classes) */
+export function oneHot(labels: ArrayLike<number>, classes: number): HostArray {
+  const data = new Float32Array(labels.length * classes);
+  for (let b = 0; b < labels.length; b++) {
+    if (!(labels[b] >= 0 && labels[b] < classes))
+      throw new DataError(`label ${labels[b]}: this model knows ${classes} classes`);
+    data[b * classes + labels[b]] = 1;
+  }
+  return { data, shape: [labels.length, classes] };
+}
+
+/** Indices of every batch of an epoch; the last one may be smaller. */
+export function epochBatches(count: number, batch: number, seed: number, epoch: number): Uint32Array[] {
+  const order = new Random(seed, 'order').permutation(epoch, count);
+  return Array.from({ length: Math.ceil(count / batch) }, (_, i) => order.subarray(i * batch, (i + 1) * batch));
+}

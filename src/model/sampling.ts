@@ -1,0 +1,46 @@
+// Samples from the prior: z standard normal times a temperature, the decoder's mean, nothing filtered or picked. The
+// noise of a clip depends on seed, label and the clip's number alone, not on how many are asked for.
+
+import type { Engine } from '../engine/engine.ts';
+import { ShapeError } from '../engine/errors.ts';
+import { Random } from '../engine/random.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { oneHot } from './dataset.ts';
+import type { Vae } from './vae.ts';
+
+export interface SampleOptions {
+  /** Index of the label for a CVAE, null for a VAE. */
+  label: number | null;
+  /** Numbers of the clips, from 0; each has its own noise. */
+  indices: readonly number[];
+  /** Factor on z; 1 samples the prior. */
+  temperature: number;
+  seed: number;
+}
+
+/**
+ * @returns features (B, mel, frames) in [0, 1], one for each index; the caller disposes them or is in a scope
+ * @throws ShapeError for a label the model does not have, or a temperature below 0
+ */
+export function samplePrior(engine: Engine, model: Vae, options: SampleOptions): Tensor {
+  const { label, indices, temperature, seed } = options;
+  const { latent, classes } = model.config;
+  if (!(temperature >= 0)) throw new ShapeError(`sample: temperature ${temperature}; it must be 0 or more`);
+  if ((label !== null) !== classes > 0)
+    throw new ShapeError(`sample: label ${label} for a model of ${classes} classes`);
+  const random = new Random(seed, `sample ${label ?? ''}`);
+  const B = indices.length;
+  const z = new Float32Array(B * latent);
+  indices.forEach((index, b) => {
+    z.set(
+      random.normal(index, latent).map((v) => v * temperature),
+      b * latent,
+    );
+  });
+  return engine.scope(() =>
+    engine.noGrad(() => {
+      const hot = label === null ? null : oneHot(Array<number>(B).fill(label), classes);
+      return model.decode(engine.tensor(z, [B, latent]), hot && engine.tensor(hot.data, hot.shape));
+    }),
+  );
+}

@@ -1,0 +1,241 @@
+// The training loop. A step is captured once for each batch size and replayed; its inputs are the batch and the noise,
+// both functions of (seed, step), so that a resumed run repeats them. Losses come back some steps late, through a
+// ring. `train` is a generator of events: whoever consumes it saves, logs and stops between two of them.
+
+import type { Capture } from '../engine/capture.ts';
+import type { Engine } from '../engine/engine.ts';
+import { DataError, NonFiniteError } from '../engine/errors.ts';
+import { Metrics } from '../engine/metrics.ts';
+import { backward } from '../engine/op.ts';
+import { Adam, type AdamState } from '../engine/optim.ts';
+import { Random } from '../engine/random.ts';
+import type { HostArray, Tensor } from '../engine/tensor.ts';
+import { type Dataset, epochBatches, gather } from './dataset.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import { vaeLoss } from './objective.ts';
+import type { TrainConfig } from './presets.ts';
+import { Vae } from './vae.ts';
+
+/** Means over the examples of some steps. */
+export interface LossMeans {
+  loss: number;
+  recon: number;
+  kl: number;
+}
+
+export interface StepRow extends LossMeans {
+  step: number;
+  /** L2 norm of the gradient over all parameters. */
+  gradNorm: number;
+}
+
+export interface EpochRow {
+  epoch: number;
+  train: LossMeans;
+  valid?: Evaluation;
+  test?: Evaluation;
+  seconds: number;
+}
+
+export type TrainEvent = { kind: 'steps'; rows: StepRow[] } | { kind: 'epoch'; row: EpochRow };
+
+/** Everything a run needs to go on as if it had never stopped. */
+export interface TrainState {
+  /** Steps taken. */
+  step: number;
+  params: Record<string, HostArray>;
+  adam: AdamState;
+  /** Sums of loss, recon and kl times batch size over the steps of the unfinished epoch. */
+  sums: [number, number, number];
+  /** Seconds spent in the unfinished epoch. */
+  seconds: number;
+}
+
+/** Steps are read back together once about this many milliseconds of work are queued. */
+const flushMs = 400;
+const mostWaiting = 256;
+
+export class Trainer {
+  readonly engine: Engine;
+  readonly config: TrainConfig;
+  readonly model: Vae;
+  readonly #data: Dataset;
+  readonly #dynamicRange: number;
+  readonly #adam: Adam;
+  readonly #metrics: Metrics;
+  readonly #noise: Random;
+  readonly #captures = new Map<number, Capture<Tensor>>();
+  #step = 0;
+  #sums: [number, number, number] = [0, 0, 0];
+  #seconds = 0;
+
+  /**
+   * @param dynamicRange dB that the features' range [0, 1] spans
+   * @throws DataError if the data cannot train this model.
+   */
+  constructor(engine: Engine, config: TrainConfig, data: Dataset, dynamicRange: number) {
+    const classes = config.model === 'cvae' ? data.labels.length : 0;
+    if (config.model === 'cvae' && classes < 1)
+      throw new DataError(
+        'cvae: the recordings have no labels; name them {label}_{speaker}_{index}.wav, put them into a folder for ' +
+          'each label, or train a vae',
+      );
+    if (data.train.count < 1) throw new DataError('train: the training split is empty');
+    this.engine = engine;
+    this.config = config;
+    this.#data = data;
+    this.#dynamicRange = dynamicRange;
+    const { channels, kernel, hidden, latent, seed } = config;
+    const [inputs, frames] = data.shape;
+    this.model = new Vae(engine, { inputs, frames, channels, kernel, hidden, latent, classes }, seed);
+    this.#adam = new Adam(this.model.params, { lr: config.lr });
+    this.#metrics = new Metrics(engine, 5, 2 * mostWaiting);
+    this.#noise = new Random(seed, 'noise');
+  }
+
+  /** Steps taken. */
+  get step(): number {
+    return this.#step;
+  }
+
+  get stepsPerEpoch(): number {
+    return Math.ceil(this.#data.train.count / this.config.batch);
+  }
+
+  /** Dispatches of a full step, 0 before the first. */
+  get dispatches(): number {
+    return this.#captures.get(Math.min(this.config.batch, this.#data.train.count))?.dispatches ?? 0;
+  }
+
+  /**
+   * Trains until `config.epochs` are done. State taken while an event is handled includes all its steps.
+   * @param pauseEvery events come at least at multiples of this many steps, so that a checkpoint can be made there
+   * @throws NonFiniteError if a loss or gradient was not finite; the parameters are those before that step.
+   */
+  async *train(pauseEvery = 0): AsyncGenerator<TrainEvent> {
+    const { epochs, batch, seed } = this.config;
+    const perEpoch = this.stepsPerEpoch;
+    const { count } = this.#data.train;
+    while (this.#step < epochs * perEpoch) {
+      const epoch = Math.floor(this.#step / perEpoch);
+      const batches = epochBatches(count, batch, seed, epoch);
+      let since = performance.now();
+      const tick = () => {
+        this.#seconds += (performance.now() - since) / 1000;
+        since = performance.now();
+      };
+      for (let i = this.#step % perEpoch; i < perEpoch; i++) {
+        this.#runStep(batches[i]);
+        const pause = pauseEvery > 0 && this.#step % pauseEvery === 0;
+        if (!pause && i < perEpoch - 1 && !this.#flushDue()) continue;
+        const { rows, stopped } = await this.#flush();
+        tick();
+        yield { kind: 'steps', rows };
+        if (stopped) throw stopped;
+        since = performance.now();
+      }
+      const row = await this.#endEpoch(epoch + 1);
+      yield { kind: 'epoch', row };
+    }
+  }
+
+  /** Weights, optimiser and position; see TrainState. */
+  async state(): Promise<TrainState> {
+    const [params, adam] = [await this.model.params.state(), await this.#adam.state()];
+    return { step: this.#step, params, adam, sums: [...this.#sums], seconds: this.#seconds };
+  }
+
+  /** @throws CheckpointError if the weights are another model's. */
+  load(state: TrainState): void {
+    this.model.params.load(state.params, 'checkpoint');
+    this.#adam.load(state.adam);
+    this.#step = state.step;
+    this.#sums = [...state.sums];
+    this.#seconds = state.seconds;
+  }
+
+  dispose(): void {
+    for (const capture of this.#captures.values()) capture.dispose();
+    this.#metrics.dispose();
+    this.#adam.dispose();
+    this.model.params.dispose();
+  }
+
+  #flushDue(): boolean {
+    return this.#metrics.waiting >= mostWaiting || this.engine.stream.expected >= flushMs;
+  }
+
+  #runStep(indices: Uint32Array): void {
+    const { latent, classes } = this.model.config;
+    const B = indices.length;
+    const { x, label } = gather(this.#data, this.#data.train, indices, classes);
+    const eps = { data: this.#noise.normal(this.#step, B * latent), shape: [B, latent] };
+    let capture = this.#captures.get(B);
+    if (!capture) {
+      capture = this.engine.capture(`step of ${B}`, (inputs) => this.#record(inputs));
+      this.#captures.set(B, capture);
+    }
+    capture.run(label ? { x, eps, label } : { x, eps });
+    this.#step++;
+  }
+
+  #record({ x, eps, label }: Record<string, Tensor>): Tensor {
+    const beta = this.engine.feed([1], () => Float32Array.of(this.#beta()));
+    const { loss, metrics } = vaeLoss(this.model, x, eps, label ?? null, beta, this.config);
+    backward(loss);
+    this.#adam.step(loss);
+    this.#metrics.record([metrics, this.#adam.status]);
+    return loss;
+  }
+
+  /** Linear warm-up by step, so that it is smooth within an epoch. */
+  #beta(): number {
+    const { beta, betaWarmup } = this.config;
+    const ramp = betaWarmup * this.stepsPerEpoch;
+    return ramp > 0 ? beta * Math.min(1, this.#step / ramp) : beta;
+  }
+
+  /** Rows of the steps since the last flush, up to the first that was refused. */
+  async #flush(): Promise<{ rows: StepRow[]; stopped: NonFiniteError | null }> {
+    const all = await this.#metrics.read();
+    const first = this.#step - all.length;
+    const { count } = this.#data.train;
+    const rows: StepRow[] = [];
+    for (const [i, [loss, recon, kl, refused, gradNorm]] of all.entries()) {
+      const step = first + i + 1;
+      if (refused !== 0) return { rows, stopped: notFinite(step, loss, gradNorm) };
+      const B = Math.min(this.config.batch, count - ((step - 1) % this.stepsPerEpoch) * this.config.batch);
+      [loss, recon, kl].forEach((value, j) => {
+        this.#sums[j] += value * B;
+      });
+      rows.push({ step, loss, recon, kl, gradNorm });
+    }
+    return { rows, stopped: null };
+  }
+
+  async #endEpoch(epoch: number): Promise<EpochRow> {
+    const { count } = this.#data.train;
+    const [loss, recon, kl] = this.#sums.map((s) => s / count);
+    const seconds = this.#seconds;
+    this.#sums = [0, 0, 0];
+    this.#seconds = 0;
+    const row: EpochRow = { epoch, train: { loss, recon, kl }, seconds };
+    if (this.#data.valid) row.valid = await this.evaluate('valid');
+    if (this.#data.test) row.test = await this.evaluate('test');
+    return row;
+  }
+
+  /** Figures on a held-out split. */
+  evaluate(split: 'valid' | 'test' | 'train'): Promise<Evaluation> {
+    const part = this.#data[split];
+    if (!part) throw new DataError(`evaluate: this data has no ${split} split`);
+    return evaluate(this.engine, this.model, this.#data, part, this.config, this.config.seed, this.#dynamicRange);
+  }
+}
+
+function notFinite(step: number, loss: number, gradNorm: number): NonFiniteError {
+  return new NonFiniteError(
+    `step ${step}: loss ${loss}, gradient norm ${gradNorm}: not finite. The weights are those before this step. ` +
+      'Try a lower learning rate (--lr), a longer warm-up (--set betaWarmup=5) or another seed',
+  );
+}

@@ -1,0 +1,131 @@
+// A run folder: config.json, model.safetensors, checkpoints/ with `last` and `best` naming one each, metrics.jsonl.
+// Everything is written beside its place and renamed, so that a process killed at any moment leaves whole files, and
+// a checkpoint is named only once it is complete.
+
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { CheckpointError, DataError } from './engine/errors.ts';
+
+export class RunFolder {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** @throws DataError if the folder exists and holds something. */
+  static async create(dir: string): Promise<RunFolder> {
+    const found = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw new DataError(`--out ${dir}: ${error.code === 'ENOTDIR' ? 'this is a file' : error.message}; give a folder`);
+    });
+    if (found.length > 0)
+      throw new DataError(
+        `--out ${dir}: the folder holds ${found.slice(0, 3).join(', ')}${found.length > 3 ? ', …' : ''}; nothing is ` +
+          'overwritten: give a new or empty folder, or go on with that run by --resume',
+      );
+    await mkdir(join(dir, 'checkpoints'), { recursive: true });
+    return new RunFolder(dir);
+  }
+
+  /** @throws CheckpointError if it is no run folder. */
+  static async open(dir: string): Promise<RunFolder> {
+    const info = await stat(dir).catch(() => null);
+    if (!info) throw new CheckpointError(`${dir}: there is no such folder; give the folder of a run`);
+    if (!info.isDirectory()) throw new CheckpointError(`${dir}: this is a file; give the folder of a run`);
+    if (!existsSync(join(dir, 'config.json')))
+      throw new CheckpointError(`${dir}: no config.json in it; this is not a run folder of formant`);
+    return new RunFolder(dir);
+  }
+
+  path(...parts: string[]): string {
+    return join(this.dir, ...parts);
+  }
+
+  /** Writes a file whole or not at all. */
+  async write(name: string, content: Uint8Array | string): Promise<void> {
+    const path = this.path(name);
+    const partial = join(dirname(path), `.${basename(path)}.partial`);
+    const file = await open(partial, 'w');
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, path);
+  }
+
+  /** @throws CheckpointError if the file is missing or unreadable. */
+  async read(name: string, hint: string): Promise<Uint8Array> {
+    try {
+      return await readFile(this.path(name));
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new CheckpointError(`${this.path(name)}: ${code === 'ENOENT' ? 'missing' : message}; ${hint}`);
+    }
+  }
+
+  async config(): Promise<Record<string, unknown>> {
+    const text = new TextDecoder().decode(await this.read('config.json', 'this is not a run folder'));
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new CheckpointError(`${this.path('config.json')}: not JSON (${(error as Error).message})`);
+    }
+  }
+
+  /** Saves a checkpoint, names it `last` (and `best`), and removes those that nothing names any more. */
+  async saveCheckpoint(step: number, bytes: Uint8Array, best: boolean): Promise<void> {
+    const name = `step-${`${step}`.padStart(8, '0')}`;
+    await mkdir(this.path('checkpoints', name), { recursive: true });
+    await this.write(`checkpoints/${name}/state.safetensors`, bytes);
+    await this.write('checkpoints/last', `${name}\n`);
+    if (best) await this.write('checkpoints/best', `${name}\n`);
+    const named = [name, await this.checkpointName('best').catch(() => null)];
+    for (const entry of await readdir(this.path('checkpoints')))
+      if (entry.startsWith('step-') && !named.includes(entry))
+        await rm(this.path('checkpoints', entry), { recursive: true, force: true });
+  }
+
+  /** Name of the folder that `last` or `best` points at. */
+  async checkpointName(which: 'last' | 'best'): Promise<string> {
+    const bytes = await this.read(`checkpoints/${which}`, 'this run was stopped before its first checkpoint');
+    const name = new TextDecoder().decode(bytes).trim();
+    if (!/^step-\d+$/.test(name))
+      throw new CheckpointError(`${this.path('checkpoints', which)}: names "${name}", which is no checkpoint`);
+    return name;
+  }
+
+  async readCheckpoint(which: 'last' | 'best'): Promise<{ bytes: Uint8Array; name: string }> {
+    const name = `checkpoints/${await this.checkpointName(which)}/state.safetensors`;
+    return { name: this.path(name), bytes: await this.read(name, 'the checkpoint is gone; start a new run') };
+  }
+
+  /** Adds rows to metrics.jsonl. */
+  async log(rows: readonly object[]): Promise<void> {
+    if (rows.length > 0)
+      await appendFile(this.path('metrics.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  }
+
+  /** Cuts off what a killed process logged beyond its last checkpoint: rows after `step`, epochs after `epoch`. */
+  async cutLog(step: number, epoch: number): Promise<void> {
+    const path = this.path('metrics.jsonl');
+    if (!existsSync(path)) return;
+    const text = await readFile(path, 'utf8');
+    let keep = 0;
+    for (const line of text.split(/(?<=\n)/)) {
+      if (!line.endsWith('\n')) break;
+      let row: { step?: number; epoch?: number };
+      try {
+        row = JSON.parse(line);
+      } catch {
+        break;
+      }
+      if ((row.step ?? 0) > step || (row.epoch ?? 0) > epoch) break;
+      keep += Buffer.byteLength(line);
+    }
+    await truncate(path, keep);
+  }
+}
