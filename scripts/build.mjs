@@ -15,6 +15,18 @@ await build({
   splitting: true,
   chunkNames: 'chunks/[hash]',
 });
-await build({ ...common, entryPoints: ['bench/bench.ts'], outdir: 'dist', platform: 'node', packages: 'external' });
+await build({
+  ...common,
+  entryPoints: ['bench/bench.ts'],
+  outdir: 'dist',
+  platform: 'node',
+  packages: 'external',
+});
 await build({ ...common, entryPoints: ['src/index.ts'], outdir: 'dist', platform: 'browser' });
-await build({ ...common, entryPoints: ['src/index.ts'], outfile: 'dist/formant.min.js', platform: 'browser', minify: true });
+await build({
+  ...common,
+  entryPoints: ['src/index.ts'],
+  outfile: 'dist/formant.min.js',
+  platform: 'browser',
+  minify: true,
+});

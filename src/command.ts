@@ -62,10 +62,17 @@ export function print(options: CommonOptions, result: unknown, text: string): vo
 }
 
 /** Opens the engine, says which adapter runs, and closes it afterwards whatever happens. */
-export async function withEngine<T>(options: CommonOptions, body: (engine: Engine) => Promise<T>): Promise<T> {
+export async function withEngine<T>(
+  options: CommonOptions,
+  body: (engine: Engine) => Promise<T>,
+): Promise<T> {
   const engine = await openEngine(options.adapter ? { adapter: options.adapter } : {});
   const { name, software } = engine.adapter;
-  say(software ? `adapter: ${name} — SOFTWARE: this runs on the processor, a GPU is far faster` : `adapter: ${name}`);
+  say(
+    software
+      ? `adapter: ${name} — SOFTWARE: this runs on the processor, a GPU is far faster`
+      : `adapter: ${name}`,
+  );
   try {
     return await body(engine);
   } finally {

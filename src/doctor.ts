@@ -1,6 +1,6 @@
 // formant doctor: what will run here, and how fast.
 
-import { newCommand, print, runIfMain, withEngine, type CommonOptions } from './command.ts';
+import { type CommonOptions, newCommand, print, runIfMain, withEngine } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { chosenByEnvironment } from './engine/node.ts';
 import { matmul } from './shaders/index.ts';
@@ -30,35 +30,36 @@ async function throughput(engine: Engine): Promise<number> {
 }
 
 export function doctor() {
-  return newCommand('doctor', 'what will run here: adapter, driver, features, limits, and a throughput figure').action(
-    async (options: CommonOptions) => {
-      const asked = options.adapter ?? chosenByEnvironment();
-      await withEngine(options, async (engine) => {
-        const { adapter, device, lanes } = engine;
-        const { maxBufferSize, maxStorageBufferBindingSize, maxComputeInvocationsPerWorkgroup } = device.limits;
-        const result = {
-          adapter: adapter.name,
-          rung: adapter.software ? (/swiftshader/i.test(adapter.name) ? 'swiftshader' : 'lavapipe') : 'gpu',
-          asked,
-          software: adapter.software,
-          subgroup: lanes,
-          features: [...device.features].sort(),
-          limits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeInvocationsPerWorkgroup },
-          gflops: Number((await throughput(engine)).toFixed(1)),
-        };
-        const lines = [
-          `adapter     ${result.adapter}`,
-          `rung        ${result.rung} (asked for: ${asked})`,
-          `kernels     ${lanes ? `with subgroups of ${lanes}` : 'plain, without subgroups'}`,
-          `features    ${result.features.join(', ') || 'none'}`,
-          `limits      buffer ${maxBufferSize}, binding ${maxStorageBufferBindingSize}, workgroup ${maxComputeInvocationsPerWorkgroup}`,
-          `throughput  ${result.gflops} GFLOP/s (matmul of 512 x 512)`,
-          `node        ${process.version} on ${process.platform}-${process.arch}`,
-        ];
-        print(options, result, lines.join('\n'));
-      });
-    },
-  );
+  return newCommand(
+    'doctor',
+    'what will run here: adapter, driver, features, limits, and a throughput figure',
+  ).action(async (options: CommonOptions) => {
+    const asked = options.adapter ?? chosenByEnvironment();
+    await withEngine(options, async (engine) => {
+      const { adapter, device, lanes } = engine;
+      const { maxBufferSize, maxStorageBufferBindingSize, maxComputeInvocationsPerWorkgroup } = device.limits;
+      const result = {
+        adapter: adapter.name,
+        rung: adapter.software ? (/swiftshader/i.test(adapter.name) ? 'swiftshader' : 'lavapipe') : 'gpu',
+        asked,
+        software: adapter.software,
+        subgroup: lanes,
+        features: [...device.features].sort(),
+        limits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeInvocationsPerWorkgroup },
+        gflops: Number((await throughput(engine)).toFixed(1)),
+      };
+      const lines = [
+        `adapter     ${result.adapter}`,
+        `rung        ${result.rung} (asked for: ${asked})`,
+        `kernels     ${lanes ? `with subgroups of ${lanes}` : 'plain, without subgroups'}`,
+        `features    ${result.features.join(', ') || 'none'}`,
+        `limits      buffer ${maxBufferSize}, binding ${maxStorageBufferBindingSize}, workgroup ${maxComputeInvocationsPerWorkgroup}`,
+        `throughput  ${result.gflops} GFLOP/s (matmul of 512 x 512)`,
+        `node        ${process.version} on ${process.platform}-${process.arch}`,
+      ];
+      print(options, result, lines.join('\n'));
+    });
+  });
 }
 
 await runIfMain('doctor', doctor);

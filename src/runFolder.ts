@@ -18,7 +18,9 @@ export class RunFolder {
   static async create(dir: string): Promise<RunFolder> {
     const found = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
-      throw new DataError(`--out ${dir}: ${error.code === 'ENOTDIR' ? 'this is a file' : error.message}; give a folder`);
+      throw new DataError(
+        `--out ${dir}: ${error.code === 'ENOTDIR' ? 'this is a file' : error.message}; give a folder`,
+      );
     });
     if (found.length > 0)
       throw new DataError(
@@ -94,7 +96,9 @@ export class RunFolder {
     const bytes = await this.read(`checkpoints/${which}`, 'this run was stopped before its first checkpoint');
     const name = new TextDecoder().decode(bytes).trim();
     if (!/^step-\d+$/.test(name))
-      throw new CheckpointError(`${this.path('checkpoints', which)}: names "${name}", which is no checkpoint`);
+      throw new CheckpointError(
+        `${this.path('checkpoints', which)}: names "${name}", which is no checkpoint`,
+      );
     return name;
   }
 

@@ -87,6 +87,13 @@ export class Engine {
     return this.#lost !== null;
   }
 
+  /** Whether an error came from a lost device: the news of the loss may arrive a moment after the error. */
+  async wasLost(): Promise<boolean> {
+    if (this.#lost === null && !this.#closed)
+      await Promise.race([this.device.lost, new Promise((done) => setTimeout(done, 200))]);
+    return this.lost;
+  }
+
   /** Bytes of GPU buffers that exist: pool, uniforms, staging. */
   get bytes(): number {
     let sum = this.#root.bytes;

@@ -55,8 +55,11 @@ function parse(found: Record<string, string>, kind: string, name: string): Recor
   if (found.formant === undefined || found.kind === undefined)
     throw new CheckpointError(`${name}: this safetensors file was not written by formant`);
   if (found.formant !== `${version}`)
-    throw new CheckpointError(`${name}: format version ${found.formant}, this formant reads ${version}; update it`);
-  if (found.kind !== kind) throw new CheckpointError(`${name}: a ${found.kind} file where a ${kind} file is needed`);
+    throw new CheckpointError(
+      `${name}: format version ${found.formant}, this formant reads ${version}; update it`,
+    );
+  if (found.kind !== kind)
+    throw new CheckpointError(`${name}: a ${found.kind} file where a ${kind} file is needed`);
   const out: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(found)) {
     if (key === 'format' || key === 'formant' || key === 'kind') continue;
@@ -93,7 +96,10 @@ export function decodeModel(bytes: Uint8Array, name: string): ModelFile {
 }
 
 /** @returns bytes of a checkpoint */
-export function encodeCheckpoint(params: Parameters, { info, state, plan, best }: CheckpointFile): Uint8Array {
+export function encodeCheckpoint(
+  params: Parameters,
+  { info, state, plan, best }: CheckpointFile,
+): Uint8Array {
   const tensors: Record<string, HostArray> = {};
   const add = (prefix: string, arrays: Record<string, HostArray>) => {
     for (const [name, t] of Object.entries(arrays)) tensors[`${prefix}${name}`] = t;
@@ -102,7 +108,10 @@ export function encodeCheckpoint(params: Parameters, { info, state, plan, best }
   add('adam.m.', params.split(state.adam.m));
   add('adam.v.', params.split(state.adam.v));
   const { step, sums, seconds } = state;
-  return writeSafetensors(tensors, metadata('checkpoint', { ...info, plan, best, position: { step, sums, seconds } }));
+  return writeSafetensors(
+    tensors,
+    metadata('checkpoint', { ...info, plan, best, position: { step, sums, seconds } }),
+  );
 }
 
 /** A checkpoint's bytes, read in two steps because the moments' layout is the model's. */
@@ -118,7 +127,11 @@ export interface DecodedCheckpoint {
 export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckpoint {
   const { tensors, metadata: found } = readSafetensors(bytes, name);
   const { plan, best, position, ...info } = parse(found, 'checkpoint', name);
-  const { step, sums, seconds } = (position ?? {}) as { step: number; sums: TrainState['sums']; seconds: number };
+  const { step, sums, seconds } = (position ?? {}) as {
+    step: number;
+    sums: TrainState['sums'];
+    seconds: number;
+  };
   if (!Number.isSafeInteger(step) || !Array.isArray(sums) || !plan)
     throw new CheckpointError(`${name}: the position in the training is missing; the file is damaged`);
   checkInfo(info as unknown as ModelInfo, name);
@@ -142,7 +155,9 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckp
 
 function checkInfo(info: ModelInfo, name: string): void {
   if (!info.config || !info.features || !Array.isArray(info.labels))
-    throw new CheckpointError(`${name}: config, features or labels are missing from its metadata; the file is damaged`);
+    throw new CheckpointError(
+      `${name}: config, features or labels are missing from its metadata; the file is damaged`,
+    );
 }
 
 /** The network of a model file with its weights loaded. @throws CheckpointError if they do not fit each other. */

@@ -39,7 +39,11 @@ export function gather(data: Dataset, split: Split, indices: ArrayLike<number>, 
   const x = new Float32Array(B * size);
   for (let b = 0; b < B; b++) x.set(split.x.subarray(indices[b] * size, (indices[b] + 1) * size), b * size);
   const batch: Batch = { x: { data: x, shape: [B, C, T] } };
-  if (classes > 0) batch.label = oneHot(Array.from(indices, (i) => split.label[i]), classes);
+  if (classes > 0)
+    batch.label = oneHot(
+      Array.from(indices, (i) => split.label[i]),
+      classes,
+    );
   return batch;
 }
 
@@ -57,5 +61,7 @@ export function oneHot(labels: ArrayLike<number>, classes: number): HostArray {
 /** Indices of every batch of an epoch; the last one may be smaller. */
 export function epochBatches(count: number, batch: number, seed: number, epoch: number): Uint32Array[] {
   const order = new Random(seed, 'order').permutation(epoch, count);
-  return Array.from({ length: Math.ceil(count / batch) }, (_, i) => order.subarray(i * batch, (i + 1) * batch));
+  return Array.from({ length: Math.ceil(count / batch) }, (_, i) =>
+    order.subarray(i * batch, (i + 1) * batch),
+  );
 }

@@ -41,7 +41,12 @@ export async function evaluate(
   const squares = new Float64Array(latent);
   for (let first = 0; first < split.count; first += chunk) {
     const B = Math.min(chunk, split.count - first);
-    const batch = gather(data, split, Array.from({ length: B }, (_, i) => first + i), classes);
+    const batch = gather(
+      data,
+      split,
+      Array.from({ length: B }, (_, i) => first + i),
+      classes,
+    );
     const out = engine.scope(() =>
       engine.noGrad(() => {
         const x = engine.tensor(batch.x.data, batch.x.shape);
@@ -71,5 +76,12 @@ export async function evaluate(
   const kl = sums.kl / n;
   const mseMean = sums.squares / n / D;
   const active = means.filter((m, i) => squares[i] / n - (m / n) ** 2 > 0.01).length;
-  return { negElbo: recon + kl, recon, kl, mse: mseMean, dbRmse: dynamicRange * Math.sqrt(mseMean), activeUnits: active };
+  return {
+    negElbo: recon + kl,
+    recon,
+    kl,
+    mse: mseMean,
+    dbRmse: dynamicRange * Math.sqrt(mseMean),
+    activeUnits: active,
+  };
 }

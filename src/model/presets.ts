@@ -95,7 +95,9 @@ export function setOption(config: TrainConfig, assignment: string): TrainConfig 
   const text = assignment.slice(at + 1);
   if (at < 1 || !Object.hasOwn(config, key) || key === 'preset')
     throw new DataError(
-      `--set ${assignment}: give key=value with a key of ${Object.keys(config).filter((k) => k !== 'preset').join(', ')}`,
+      `--set ${assignment}: give key=value with a key of ${Object.keys(config)
+        .filter((k) => k !== 'preset')
+        .join(', ')}`,
     );
   return checkConfig({ ...config, [key]: parseLike(config[key], text, assignment) });
 }
@@ -108,7 +110,9 @@ function parseLike(like: TrainConfig[keyof TrainConfig], text: string, assignmen
   }
   const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   if (!numbers.every(Number.isFinite) || (!Array.isArray(like) && numbers.length !== 1))
-    throw new DataError(`--set ${assignment}: give ${Array.isArray(like) ? 'numbers separated by commas' : 'a number'}`);
+    throw new DataError(
+      `--set ${assignment}: give ${Array.isArray(like) ? 'numbers separated by commas' : 'a number'}`,
+    );
   return Array.isArray(like) ? numbers : numbers[0];
 }
 
@@ -119,7 +123,8 @@ export function checkConfig(config: TrainConfig): TrainConfig {
   };
   const whole = (key: keyof TrainConfig, least: number) => {
     const value = config[key];
-    if (!Number.isSafeInteger(value) || (value as number) < least) fail(key, `a whole number of at least ${least}`);
+    if (!Number.isSafeInteger(value) || (value as number) < least)
+      fail(key, `a whole number of at least ${least}`);
   };
   for (const key of ['hidden', 'latent', 'batch', 'epochs', 'kernel'] as const) whole(key, 1);
   whole('seed', 0);
@@ -127,8 +132,11 @@ export function checkConfig(config: TrainConfig): TrainConfig {
   if (config.channels.length === 0 || !config.channels.every((c) => Number.isSafeInteger(c) && c >= 1))
     fail('channels', 'a list of whole numbers of at least 1');
   if (!(modelKinds as readonly string[]).includes(config.model)) fail('model', modelKinds.join(' or '));
-  if (!(likelihoods as readonly string[]).includes(config.likelihood)) fail('likelihood', likelihoods.join(', '));
-  for (const key of ['lr', 'weight'] as const) if (!(config[key] > 0 && config[key] < 1e6)) fail(key, 'above 0');
-  for (const key of ['beta', 'betaWarmup'] as const) if (!(config[key] >= 0 && config[key] < 1e6)) fail(key, '0 or more');
+  if (!(likelihoods as readonly string[]).includes(config.likelihood))
+    fail('likelihood', likelihoods.join(', '));
+  for (const key of ['lr', 'weight'] as const)
+    if (!(config[key] > 0 && config[key] < 1e6)) fail(key, 'above 0');
+  for (const key of ['beta', 'betaWarmup'] as const)
+    if (!(config[key] >= 0 && config[key] < 1e6)) fail(key, '0 or more');
   return config;
 }

@@ -6,22 +6,20 @@
 // in the file and taken to be so in memory, which holds wherever WebGPU runs.
 import { CheckpointError, ShapeError } from '../engine/errors.ts';
 
-export type TensorData =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
+type Floats = Float32Array | Float64Array;
+type Integers = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
+export type TensorData = Floats | Integers | BigInt64Array | BigUint64Array;
 
 /** A tensor of a file: `dtype` is what the file holds; F16 and BF16 come as Float32Array, BOOL as Uint8Array. */
 export interface StoredTensor {
   dtype: string;
   shape: number[];
+  data: TensorData;
+}
+
+/** A tensor to write: as many values as `shape` holds, row-major. */
+export interface TensorToStore {
+  shape: readonly number[];
   data: TensorData;
 }
 
@@ -128,10 +126,10 @@ function readHeader(bytes: Uint8Array, name: string): { header: Record<string, u
   if (bytes.length < 8) throw damaged(name, `has ${bytes.length} bytes, fewer than the 8 of a header length`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const announced = view.getBigUint64(0, true);
-  const length = Number(announced);
   const most = Math.min(MAX_HEADER, bytes.length - 8);
-  if (length > most)
-    throw damaged(name, `announces a header of ${announced} bytes, but ${most} at most can follow`);
+  if (announced > most)
+    throw damaged(name, `announces a header of ${announced} bytes, but ${most} at most follow`);
+  const length = Number(announced);
   let text: string;
   let header: unknown;
   try {
@@ -238,10 +236,6 @@ function dtypeOf(data: TensorData): string | undefined {
   return DTYPE_ORDER.find((d) => !DTYPES[d].widen && DTYPES[d].array.name === data[Symbol.toStringTag]);
 }
 
-function rank(dtype: string): number {
-  return DTYPE_ORDER.indexOf(dtype);
-}
-
 /** Order of two texts by code points, as UTF-8 bytes sort; `<` on strings compares UTF-16 units. */
 function compareText(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
@@ -251,7 +245,7 @@ function compareText(a: string, b: string): number {
   return a.length - b.length;
 }
 
-function checkTensor(name: string, shape: number[], data: TensorData): string {
+function checkTensor(name: string, shape: readonly number[], data: TensorData): string {
   const dtype = dtypeOf(data);
   if (dtype === undefined || name === METADATA) {
     const why = dtype ? 'a name that the format keeps for itself' : 'data that is no typed array of numbers';
@@ -273,12 +267,17 @@ function checkTensor(name: string, shape: number[], data: TensorData): string {
  * Throws ShapeError where a shape and its data disagree.
  */
 export function writeSafetensors(
-  tensors: Map<string, Omit<StoredTensor, 'dtype'>> | Record<string, Omit<StoredTensor, 'dtype'>>,
+  tensors: Map<string, TensorToStore> | Record<string, TensorToStore>,
   metadata: Record<string, string> = {},
 ): Uint8Array {
   const entries = [...(tensors instanceof Map ? tensors : Object.entries(tensors))]
-    .map(([name, { shape, data }]) => ({ name, shape, data, dtype: checkTensor(name, shape, data) }))
-    .sort((a, b) => rank(b.dtype) - rank(a.dtype) || compareText(a.name, b.name));
+    .map(([name, { shape, data }]) => ({
+      name,
+      shape,
+      data,
+      rank: DTYPE_ORDER.indexOf(checkTensor(name, shape, data)),
+    }))
+    .sort((a, b) => b.rank - a.rank || compareText(a.name, b.name));
   const quote = (text: string) => JSON.stringify(text);
   const fields: string[] = [];
   // Written by hand: an object would put names that look like numbers first, and lose one called __proto__.
@@ -286,11 +285,11 @@ export function writeSafetensors(
   const pairs = texts.map(([key, text]) => `${quote(key)}:${quote(text)}`);
   if (pairs.length) fields.push(`"${METADATA}":{${pairs.join(',')}}`);
   let end = 0;
-  for (const { name, shape, data, dtype } of entries) {
+  for (const { name, shape, data, rank } of entries) {
     const begin = end;
     end += data.byteLength;
     const place = `"data_offsets":[${begin},${end}]`;
-    fields.push(`${quote(name)}:{"dtype":"${dtype}","shape":[${shape.join(',')}],${place}}`);
+    fields.push(`${quote(name)}:{"dtype":"${DTYPE_ORDER[rank]}","shape":[${shape.join(',')}],${place}}`);
   }
   const json = new TextEncoder().encode(`{${fields.join(',')}}`);
   const length = Math.ceil(json.length / 8) * 8;

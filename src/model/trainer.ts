@@ -229,7 +229,15 @@ export class Trainer {
   evaluate(split: 'valid' | 'test' | 'train'): Promise<Evaluation> {
     const part = this.#data[split];
     if (!part) throw new DataError(`evaluate: this data has no ${split} split`);
-    return evaluate(this.engine, this.model, this.#data, part, this.config, this.config.seed, this.#dynamicRange);
+    return evaluate(
+      this.engine,
+      this.model,
+      this.#data,
+      part,
+      this.config,
+      this.config.seed,
+      this.#dynamicRange,
+    );
   }
 }
 

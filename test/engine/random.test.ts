@@ -192,6 +192,10 @@ test('pinned values: these must never change', () => {
     1056886367, 3218510438, 3197731433, 3217812046, 3202159566, 3209566712,
   ]);
   expect([...random.permutation(3, 10)]).toEqual([8, 0, 1, 5, 4, 9, 7, 2, 3, 6]);
+  // Long enough for 12 words to be redrawn, each of which moves all draws after it.
+  expect([...new Random(2024, 'order').permutation(1, 300_000).subarray(0, 6)]).toEqual([
+    173497, 95360, 96229, 9272, 4026, 253864,
+  ]);
   const far = new Random(2 ** 40 + 2024, 7).uniform(2 ** 45 + 3, 3);
   expect([...far].map((v) => v * 2 ** 24)).toEqual([8858015, 10040507, 4214841]);
 });

@@ -1,0 +1,269 @@
+// A folder of WAV files to a list of clips, and clips to samples. Three layouts are known:
+//   {label}_{speaker}_{index}.wav    the naming of FSDD (free spoken digit dataset), when every name fits it
+//   {label}/ANYTHING.wav             one level of folders as labels
+//   ANYTHING.wav                     no labels
+// and a folder around a single folder in FSDD naming, as FSDD's repository is, stands for that one.
+// Order and split follow from the names alone, by a comparison that knows no locale, so that the same folder
+// gives the same clips in the same order on every machine. Names that start with a dot are passed over, links
+// are followed, and a link to a folder that contains the data is passed over too.
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { DataError } from '../engine/errors.ts';
+import { decodeWav } from './wav.ts';
+
+export interface ClipFile {
+  /** Where the file lies: the folder as given, then `name`. */
+  path: string;
+  /** The file within the folder, `/` between label and file where labels are folders. */
+  name: string;
+  label: string | null;
+  speaker: string | null;
+  index: number | null;
+  split: 'train' | 'test';
+}
+
+/** A clip with its samples: mono, in [-1, 1). */
+export interface Clip extends ClipFile {
+  samples: Float32Array;
+}
+
+type Unsplit = Omit<ClipFile, 'split'>;
+
+const FSDD_NAME = /^(.+)_([^_]+)_(\d+)\.wav$/i;
+const FSDD_TEST_INDICES = 5; // the official split: 0 to 4
+const TEST_EVERY = 10;
+const SPLIT_FILE = 'split.json';
+const FILES_AT_ONCE = 32;
+
+/** Orders names as a person would: runs of digits by their value, the rest by code units, `a2` before `a10`. */
+export function compareNames(a: string, b: string): number {
+  const partsA = a.split(/(\d+)/);
+  const partsB = b.split(/(\d+)/);
+  for (let i = 0; i < partsA.length && i < partsB.length; i++) {
+    let [x, y] = [partsA[i], partsB[i]];
+    if (i % 2) {
+      x = x.replace(/^0+(?=\d)/, '');
+      y = y.replace(/^0+(?=\d)/, '');
+      if (x.length !== y.length) return x.length - y.length;
+    }
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return partsA.length - partsB.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** What a failed call to the file system said, in words. */
+function reason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const known: Record<string, string> = {
+    ENOENT: 'does not exist; check the path',
+    ENOTDIR: 'is not a folder; give the folder that holds the WAV files',
+    EACCES: 'may not be read by this user; change its permissions',
+    EPERM: 'may not be read by this user; change its permissions',
+    ELOOP: 'is a link that leads back to itself; remove it',
+  };
+  return known[code ?? ''] ?? `cannot be read (${message}); check the disk and the permissions`;
+}
+
+interface Listing {
+  wavs: string[];
+  folders: string[];
+  others: string[];
+}
+
+/** Sorts the entries of one folder into WAV files, folders and the rest, each in order of name. */
+async function readFolder(dir: string): Promise<Listing> {
+  const listing: Listing = { wavs: [], folders: [], others: [] };
+  try {
+    const entries = await readdir(dir, { withFileTypes: true });
+    entries.sort((a, b) => compareNames(a.name, b.name));
+    for (const entry of entries) {
+      if (entry.name.startsWith('.')) continue;
+      const isWav = /\.wav$/i.test(entry.name);
+      let kind: { isFile(): boolean; isDirectory(): boolean } = entry;
+      if (entry.isSymbolicLink()) {
+        try {
+          kind = await stat(join(dir, entry.name));
+        } catch (error) {
+          if (isWav) throw new DataError(`${join(dir, entry.name)}: ${reason(error)}`);
+        }
+      }
+      if (kind.isDirectory()) listing.folders.push(entry.name);
+      else if (kind.isFile() && isWav) listing.wavs.push(entry.name);
+      else listing.others.push(entry.name);
+    }
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${dir}: ${reason(error)}`);
+  }
+  return listing;
+}
+
+/** The WAV files of every folder below `dir` that has some, without links that lead back up. */
+async function readLabelFolders(dir: string, folders: string[]): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  const here = join(await realpath(dir), sep);
+  for (const folder of folders) {
+    const path = join(dir, folder);
+    const { wavs } = await readFolder(path);
+    if (wavs.length && !here.startsWith(join(await realpath(path), sep))) found.set(folder, wavs);
+  }
+  return found;
+}
+
+function some(names: string[]): string {
+  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+}
+
+/** The error for a folder without WAV files: what it holds instead. */
+function nothingFound(dir: string, { folders, others }: Listing): DataError {
+  const kinds = new Map<string, number>();
+  for (const name of others) {
+    const kind = /\.[^.]+$/.exec(name)?.[0] ?? 'without an ending';
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  const found: string[] = [];
+  if (kinds.size) found.push(`files: ${some([...kinds].map(([kind, count]) => `${count} ${kind}`))}`);
+  if (folders.length) found.push(`folders without any: ${some(folders)}`);
+  return new DataError(
+    `${dir}: holds no .wav file, ${found.length ? `but ${found.join('; ')}` : 'it is empty'}; give a folder of WAV files, or of folders of WAV files named by label`,
+  );
+}
+
+/** Clips of a folder that holds the WAV files itself: FSDD naming if all names fit it, else no labels. */
+function flatClips(dir: string, wavs: string[]): Unsplit[] {
+  const matches = wavs.map((name) => FSDD_NAME.exec(name));
+  const odd = wavs.filter((_, i) => !matches[i]);
+  // A stray file would otherwise cost all the others their labels, and their place in the split, in silence.
+  if (odd.length && 2 * odd.length < wavs.length) {
+    throw new DataError(
+      `${dir}: ${wavs.length - odd.length} of ${wavs.length} WAV files are named {label}_{speaker}_{index}.wav, but not ${some(odd)}; rename or remove these`,
+    );
+  }
+  return wavs.map((name, i) => {
+    const [, label, speaker, index] = odd.length ? [] : matches[i]!;
+    const path = join(dir, name);
+    return {
+      path,
+      name,
+      label: label ?? null,
+      speaker: speaker ?? null,
+      index: index ? Number(index) : null,
+    };
+  });
+}
+
+/** Clips of folders named by label. */
+function labelledClips(dir: string, labels: Map<string, string[]>): Unsplit[] {
+  return [...labels].flatMap(([label, wavs]) =>
+    wavs.map((file) => {
+      const path = join(dir, label, file);
+      return { path, name: `${label}/${file}`, label, speaker: null, index: null };
+    }),
+  );
+}
+
+/** The speakers that a folder's split.json sets aside. */
+async function readTestSpeakers(dir: string, clips: Unsplit[]): Promise<Set<string>> {
+  const path = join(dir, SPLIT_FILE);
+  const form = 'write {"testSpeakers": ["name", ...]} with speakers of this folder, or remove the file';
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new DataError(`${path}: ${reason(error)}`);
+  }
+  let speakers: unknown;
+  try {
+    speakers = JSON.parse(text)?.testSpeakers;
+  } catch (error) {
+    throw new DataError(`${path}: is not JSON (${(error as Error).message}); ${form}`);
+  }
+  if (!Array.isArray(speakers) || !speakers.every((speaker) => typeof speaker === 'string')) {
+    throw new DataError(`${path}: testSpeakers is ${JSON.stringify(speakers)}, not a list of names; ${form}`);
+  }
+  const known = [...new Set(clips.map(({ speaker }) => speaker ?? ''))].sort(compareNames);
+  const unknown = speakers.filter((speaker) => !known.includes(speaker));
+  if (unknown.length) {
+    const there = known.join(', ') || 'no speakers in its names';
+    throw new DataError(`${path}: names ${unknown.join(', ')}, but the folder has ${there}; ${form}`);
+  }
+  return new Set(speakers);
+}
+
+/** Sets every tenth clip of a label aside: its 1st, 11th, 21st ... in order of name, but never an only one. */
+function everyTenth(clips: Unsplit[]): ClipFile[] {
+  const total = new Map<string | null, number>();
+  for (const { label } of clips) total.set(label, (total.get(label) ?? 0) + 1);
+  const seen = new Map<string | null, number>();
+  return clips.map((clip) => {
+    const position = seen.get(clip.label) ?? 0;
+    seen.set(clip.label, position + 1);
+    const test = position % TEST_EVERY === 0 && total.get(clip.label)! > 1;
+    return { ...clip, split: test ? 'test' : 'train' };
+  });
+}
+
+/**
+ * Lists the WAV files (16-bit or not: they are not opened) of a folder in natural order of name.
+ *
+ * Split: where the folder holds `split.json` with {"testSpeakers": [...]}, the clips of these speakers are test
+ * and all others train; else with FSDD naming index 0-4 is test, as in FSDD's official split (so a folder may
+ * hold nothing to train on); else the 1st, 11th, 21st ... clip of a label in order of name is test, except where
+ * it is the label's only one.
+ *
+ * Throws DataError where the folder is missing, no folder, unreadable or without WAV files, where it has WAV
+ * files both in itself and in folders, where only most of its names fit FSDD naming, and for a bad split.json.
+ */
+export async function listClips(dir: string): Promise<ClipFile[]> {
+  const listing = await readFolder(dir);
+  const labels = await readLabelFolders(dir, listing.folders);
+  if (!listing.wavs.length && !labels.size) throw nothingFound(dir, listing);
+  if (listing.wavs.length && labels.size) {
+    throw new DataError(
+      `${dir}: holds ${listing.wavs.length} WAV files itself and more in ${some([...labels.keys()])}; keep one or the other`,
+    );
+  }
+  const hasSplit = listing.others.includes(SPLIT_FILE);
+  const [only] = labels.keys();
+  const isAround = labels.size === 1 && labels.get(only)!.every((name) => FSDD_NAME.test(name));
+  if (isAround && !hasSplit) return listClips(join(dir, only));
+  const clips = labels.size ? labelledClips(dir, labels) : flatClips(dir, listing.wavs);
+  if (hasSplit) {
+    const speakers = await readTestSpeakers(dir, clips);
+    return clips.map((clip) => ({ ...clip, split: speakers.has(clip.speaker ?? '') ? 'test' : 'train' }));
+  }
+  if (clips[0].index === null) return everyTenth(clips);
+  return clips.map((clip) => ({ ...clip, split: clip.index! < FSDD_TEST_INDICES ? 'test' : 'train' }));
+}
+
+async function loadClip(file: ClipFile, sampleRate: number): Promise<Clip> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file.path);
+  } catch (error) {
+    throw new DataError(`${file.path}: ${reason(error)}`);
+  }
+  const { sampleRate: rate, channels } = decodeWav(bytes, file.path);
+  if (channels.length !== 1 || rate !== sampleRate) {
+    const found = `${channels.length === 1 ? 'mono' : `${channels.length} channels`} at ${rate} Hz`;
+    throw new DataError(
+      `${file.path}: is ${found}, wanted is mono 16-bit at ${sampleRate} Hz; convert it, for example with sox IN.wav -r ${sampleRate} -c 1 -b 16 OUT.wav`,
+    );
+  }
+  if (channels[0].length === 0)
+    throw new DataError(`${file.path}: holds no samples; remove or record it again`);
+  return { ...file, samples: channels[0] };
+}
+
+/**
+ * Reads and decodes clips, in the order given; `sampleRate` in Hz.
+ * Throws DataError for the first file that is unreadable, damaged, empty, or not mono 16-bit PCM at that rate.
+ */
+export async function loadClips(files: ClipFile[], options: { sampleRate: number }): Promise<Clip[]> {
+  const clips: Clip[] = [];
+  for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
+    const some = files.slice(i, i + FILES_AT_ONCE);
+    clips.push(...(await Promise.all(some.map((file) => loadClip(file, options.sampleRate)))));
+  }
+  return clips;
+}

@@ -1,0 +1,132 @@
+// formant generate: clips from the prior of a trained model, as WAVs and as pictures.
+
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { featuresToWaves } from './audio/inverse.ts';
+import { encodeWav } from './audio/wav.ts';
+import {
+  type CommonOptions,
+  newCommand,
+  number,
+  print,
+  runIfMain,
+  say,
+  UsageError,
+  wholeNumber,
+  withEngine,
+} from './command.ts';
+import type { Engine } from './engine/engine.ts';
+import { DataError } from './engine/errors.ts';
+import { buildModel, decodeModel, type ModelFile } from './model/checkpoint.ts';
+import { samplePrior } from './model/sampling.ts';
+import { sheetPng } from './picture.ts';
+import { RunFolder } from './runFolder.ts';
+
+export interface GenerateOptions extends CommonOptions {
+  run: string;
+  label?: string[];
+  count: number;
+  temperature: number;
+  seed: number;
+  out?: string;
+}
+
+export interface GenerateResult {
+  out: string;
+  files: string[];
+  picture: string;
+}
+
+/** Clips decoded and inverted together. */
+const chunk = 64;
+/** Clips of a label shown in the picture. */
+const mostShown = 8;
+
+export function generate() {
+  return newCommand('generate', 'sample clips from the prior of a trained model')
+    .requiredOption('--run <dir>', 'run folder of the model')
+    .option('--label <label...>', 'labels to say, for a conditional model (default: every label)')
+    .option('--count <n>', 'clips, for each label', wholeNumber(1), 4)
+    .option('--temperature <x>', 'factor on z; 1 samples the prior', number(0), 1)
+    .option('--seed <n>', 'of the noise', wholeNumber(0), 1)
+    .option('--out <dir>', 'where to write (default: samples/ in the run folder)')
+    .action(async (options: GenerateOptions) => {
+      const result = await runGenerate(options);
+      print(options, result, `${result.files.length} sounds in ${result.out}\npicture: ${result.picture}`);
+    });
+}
+
+/** The whole of `formant generate`. */
+export async function runGenerate(options: GenerateOptions): Promise<GenerateResult> {
+  const folder = await RunFolder.open(options.run);
+  const name = folder.path('model.safetensors');
+  const file = decodeModel(
+    await folder.read('model.safetensors', 'this run was stopped before its first checkpoint'),
+    name,
+  );
+  const labels = chosenLabels(file, options.label);
+  const out = options.out ?? folder.path('samples');
+  const run = basename(resolve(options.run)).replace(/[^\w.-]|_/g, '-');
+  const files = labels.map((label) =>
+    Array.from({ length: options.count }, (_, i) => join(out, `${label ?? 'sample'}_${run}_${i}.wav`)),
+  );
+  const picture = join(out, 'spectrograms.png');
+  const there = [...files.flat(), picture].find((path) => existsSync(path));
+  if (there) throw new DataError(`${there}: exists; nothing is overwritten: give another folder by --out`);
+  await mkdir(out, { recursive: true });
+  await withEngine(options, async (engine) => {
+    const frames = frameCount(file);
+    const model = buildModel(engine, file, frames, name);
+    const shown: Float32Array[][] = [];
+    for (const [row, label] of labels.entries()) {
+      const index = label === null ? null : file.labels.indexOf(label);
+      shown.push(await generateLabel(engine, file, model, index, options, files[row]));
+      if (label !== null) say(`label ${label}: ${options.count} clips`);
+    }
+    await writeFile(picture, sheetPng(shown, file.features.nMels, frames));
+  });
+  return { out, files: files.flat(), picture };
+}
+
+/** @throws UsageError for labels of a model without any, or unknown ones. */
+function chosenLabels(file: ModelFile, wanted: string[] | undefined): (string | null)[] {
+  if (file.config.model === 'vae') {
+    if (wanted)
+      throw new UsageError(`--label ${wanted[0]}: this model is a vae and knows no labels; leave it out`);
+    return [null];
+  }
+  const unknown = wanted?.find((label) => !file.labels.includes(label));
+  if (unknown !== undefined)
+    throw new UsageError(`--label ${unknown}: this model knows ${file.labels.join(', ')}`);
+  return wanted ? [...new Set(wanted)] : file.labels;
+}
+
+async function generateLabel(
+  engine: Engine,
+  file: ModelFile,
+  model: ReturnType<typeof buildModel>,
+  label: number | null,
+  { count, temperature, seed }: GenerateOptions,
+  paths: string[],
+): Promise<Float32Array[]> {
+  const shown: Float32Array[] = [];
+  for (let first = 0; first < count; first += chunk) {
+    const indices = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => first + i);
+    const made = engine.scope(() => {
+      const features = samplePrior(engine, model, { label, indices, temperature, seed });
+      return [features, featuresToWaves(engine, features, file.features)];
+    });
+    const [features, waves] = await engine.read(made);
+    for (const t of made) t.dispose();
+    for (const [i, index] of indices.entries()) {
+      const part = (all: Float32Array) =>
+        all.slice((i * all.length) / indices.length, ((i + 1) * all.length) / indices.length);
+      await writeFile(paths[index], encodeWav(part(waves), file.features.sampleRate));
+      if (index < mostShown) shown.push(part(features));
+    }
+  }
+  return shown;
+}
+
+await runIfMain('generate', generate);

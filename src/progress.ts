@@ -1,0 +1,74 @@
+// The progress of a training run on standard error: a bar on a terminal, a line an epoch elsewhere.
+
+import { Presets, SingleBar } from 'cli-progress';
+import { say } from './command.ts';
+import type { EpochRow, StepRow } from './model/trainer.ts';
+
+export class Progress {
+  readonly #bar: SingleBar | null;
+  readonly #batch: number;
+  readonly #total: number;
+  #done: number;
+  #since = performance.now();
+  /** Milliseconds a step, smoothed over flushes. */
+  #ms = 0;
+
+  /** @param done steps already taken @param total steps of the run @param batch examples of a step */
+  constructor(done: number, total: number, batch: number) {
+    this.#batch = batch;
+    this.#done = done;
+    this.#total = total;
+    const format =
+      '{bar} {percentage}% | epoch {epoch} | loss {loss} = {recon} + KL {kl} | {rate} clips/s | {left} left';
+    this.#bar = process.stderr.isTTY
+      ? new SingleBar(
+          { format, barsize: 20, hideCursor: true, clearOnComplete: true },
+          Presets.shades_classic,
+        )
+      : null;
+    this.#bar?.start(total, done, { epoch: '-', loss: '-', recon: '-', kl: '-', rate: '-', left: '-' });
+  }
+
+  steps(rows: readonly StepRow[], epoch: number): void {
+    const now = performance.now();
+    if (rows.length > 0) {
+      const ms = (now - this.#since) / rows.length;
+      this.#ms = this.#ms ? 0.8 * this.#ms + 0.2 * ms : ms;
+      this.#done += rows.length;
+      const { loss, recon, kl } = rows[rows.length - 1];
+      this.#bar?.update(this.#done, {
+        epoch,
+        loss: loss.toFixed(1),
+        recon: recon.toFixed(1),
+        kl: kl.toFixed(2),
+        rate: ((1000 * this.#batch) / this.#ms).toFixed(0),
+        left: duration(((this.#total - this.#done) * this.#ms) / 1000),
+      });
+    }
+    this.#since = now;
+  }
+
+  epoch(row: EpochRow): void {
+    this.#since = performance.now();
+    if (this.#bar) return;
+    const { loss, recon, kl } = row.train;
+    const test = row.test ? `, test ${row.test.dbRmse.toFixed(2)} dB` : '';
+    say(
+      `epoch ${row.epoch}: loss ${loss.toFixed(2)} = ${recon.toFixed(2)} + KL ${kl.toFixed(2)}${test}, ` +
+        `${row.seconds.toFixed(1)} s, ${duration(((this.#total - this.#done) * this.#ms) / 1000)} left`,
+    );
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+  }
+}
+
+/** Seconds as `2:05` or `1:02:05`. */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  const two = (n: number) => `${n}`.padStart(2, '0');
+  const hours = Math.floor(s / 3600);
+  const minutes = Math.floor(s / 60) % 60;
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
+}

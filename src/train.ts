@@ -1,0 +1,183 @@
+// formant train: a VAE or CVAE on a folder of recordings.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Option } from 'commander';
+import { referenceFeatures } from './audio/features.ts';
+import {
+  type CommonOptions,
+  interruption,
+  newCommand,
+  number,
+  print,
+  runIfMain,
+  say,
+  UsageError,
+  wholeNumber,
+  withEngine,
+} from './command.ts';
+import { loadSpeech } from './data.ts';
+import type { Engine } from './engine/engine.ts';
+import { CheckpointError } from './engine/errors.ts';
+import { openEngine } from './engine/node.ts';
+import { type DecodedCheckpoint, decodeCheckpoint, type ModelInfo, planOf } from './model/checkpoint.ts';
+import { likelihoods } from './model/objective.ts';
+import {
+  checkConfig,
+  modelKinds,
+  presetConfig,
+  presetNames,
+  setOption,
+  type TrainConfig,
+} from './model/presets.ts';
+import { speechDataset } from './model/speech.ts';
+import { RunFolder } from './runFolder.ts';
+import { type TrainResult, trainRun } from './trainRun.ts';
+
+export interface TrainOptions
+  extends CommonOptions,
+    Partial<
+      Pick<TrainConfig, 'model' | 'epochs' | 'batch' | 'seed' | 'lr' | 'likelihood' | 'weight' | 'beta'>
+    > {
+  data?: string;
+  preset?: string;
+  out?: string;
+  resume?: string;
+  checkpointEvery?: number;
+  set?: string[];
+}
+
+/** Flags that change the configuration; a resumed run takes only `epochs`. */
+const configFlags = ['model', 'epochs', 'batch', 'seed', 'lr', 'likelihood', 'weight', 'beta'] as const;
+
+export function train() {
+  return newCommand('train', 'train a VAE or CVAE on recordings; writes a run folder')
+    .option('--data <digits|DIR>', 'the embedded digits, or a folder of WAVs (default: digits)')
+    .addOption(new Option('--model <kind>', 'default: cvae for the demo, else vae').choices(modelKinds))
+    .addOption(
+      new Option('--preset <name>', 'default: demo for the digits, else speech-ref').choices(presetNames),
+    )
+    .option('--epochs <n>', 'epochs in total', wholeNumber(1))
+    .option('--batch <n>', 'examples of a step', wholeNumber(1))
+    .option('--seed <n>', 'of the initial weights, the noise and the order', wholeNumber(0))
+    .option('--lr <x>', 'learning rate of Adam', number(0, true))
+    .addOption(new Option('--likelihood <name>', 'of the reconstruction').choices(likelihoods))
+    .option('--weight <x>', 'weight of the squared error under the fixed likelihood', number(0, true))
+    .option('--beta <x>', 'weight of the KL', number(0))
+    .option('--out <dir>', 'run folder, new or empty (default: the next free one under runs/)')
+    .option('--resume <dir>', 'go on with a run from its last checkpoint')
+    .option(
+      '--checkpoint-every <steps>',
+      'save this often (default: by time, at the end of an epoch)',
+      wholeNumber(1),
+    )
+    .option(
+      '--set <key=value...>',
+      'any other setting of the preset, for example --set latent=16 betaWarmup=5',
+    )
+    .action(async (options: TrainOptions) => {
+      const result = await runTrain(options);
+      const { test } = result;
+      const figures = test ? `: test ${test.dbRmse.toFixed(2)} dB RMSE, KL ${test.kl.toFixed(2)} nats` : '';
+      const how = result.finished
+        ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}`
+        : `stopped at step ${result.step}; go on with: formant train --resume ${result.run}`;
+      print(options, result, how);
+    });
+}
+
+/** The whole of `formant train`. */
+export async function runTrain(options: TrainOptions): Promise<TrainResult> {
+  if (options.resume !== undefined) return resume(options, options.resume);
+  const config = configOf(options);
+  const clips = await loadSpeech(options.data ?? 'digits', referenceFeatures.sampleRate);
+  const folder = await RunFolder.create(options.out ?? nextFree(`runs/${config.preset}-${config.model}`));
+  return withEngine(options, async (engine) => {
+    const { data, features } = await speechDataset(engine, clips, referenceFeatures, config.validation);
+    const info: ModelInfo = { config, features, labels: [...data.labels] };
+    await folder.write(
+      'config.json',
+      `${JSON.stringify({ ...info, data: options.data ?? 'digits' }, null, 2)}\n`,
+    );
+    return start(options, engine, folder, info, data, null);
+  });
+}
+
+/** The preset with the flags applied. */
+function configOf(options: TrainOptions): TrainConfig {
+  const preset = options.preset ?? ((options.data ?? 'digits') === 'digits' ? 'demo' : 'speech-ref');
+  const model = options.model ?? (preset === 'demo' ? 'cvae' : 'vae');
+  let config = presetConfig(preset, model);
+  const given = Object.fromEntries(
+    configFlags.filter((k) => options[k] !== undefined).map((k) => [k, options[k]]),
+  );
+  config = { ...config, ...given };
+  for (const assignment of options.set ?? []) config = setOption(config, assignment);
+  return checkConfig(config);
+}
+
+async function resume(options: TrainOptions, dir: string): Promise<TrainResult> {
+  const refused = [...configFlags, 'data', 'preset', 'out', 'set'].filter(
+    (k) => k !== 'epochs' && options[k as keyof TrainOptions] !== undefined,
+  );
+  if (refused.length > 0)
+    throw new UsageError(`--resume goes on with the run's own settings; leave out --${refused.join(', --')}`);
+  const folder = await RunFolder.open(dir);
+  const stored = (await folder.config()) as unknown as ModelInfo & { data: string };
+  const { bytes, name } = await folder.readCheckpoint('last');
+  const from = decodeCheckpoint(bytes, name);
+  if (
+    JSON.stringify(from.info.config) !== JSON.stringify({ ...stored.config, epochs: from.info.config.epochs })
+  )
+    throw new CheckpointError(
+      `${name}: made with other settings than ${folder.path('config.json')}; restore that file`,
+    );
+  const config = { ...stored.config, ...(options.epochs === undefined ? {} : { epochs: options.epochs }) };
+  const clips = await loadSpeech(stored.data, stored.features.sampleRate);
+  return withEngine(options, async (engine) => {
+    const { data, features } = await speechDataset(engine, clips, stored.features, config.validation);
+    if (data.labels.join() !== stored.labels.join() || features.maxDb !== stored.features.maxDb)
+      say('note: the recordings are not the ones this run began with; it goes on with them');
+    warnOfPlan(engine, from);
+    const info: ModelInfo = { config, features: stored.features, labels: stored.labels };
+    await folder.write('config.json', `${JSON.stringify({ ...info, data: stored.data }, null, 2)}\n`);
+    return start(options, engine, folder, info, data, from);
+  });
+}
+
+function warnOfPlan(engine: Engine, { plan }: DecodedCheckpoint): void {
+  const now = planOf(engine);
+  if (now.adapter !== plan.adapter || now.lanes !== plan.lanes)
+    say(`note: this run was trained on ${plan.adapter}; on another adapter it goes on, but not bit for bit`);
+}
+
+async function start(
+  options: TrainOptions,
+  engine: Engine,
+  folder: RunFolder,
+  info: ModelInfo,
+  data: Parameters<typeof trainRun>[0]['data'],
+  from: DecodedCheckpoint | null,
+): Promise<TrainResult> {
+  const { config } = info;
+  const of = (n: number) => `${n} ${n === 1 ? 'clip' : 'clips'}`;
+  say(
+    `${config.preset} ${config.model}: ${of(data.train.count)} to train, ${of(data.test?.count ?? 0)} to test, ` +
+      `${data.labels.length} labels, ${config.epochs} epochs of batches of ${config.batch}`,
+  );
+  const { signal, dispose } = interruption();
+  const reopen = () => openEngine(options.adapter ? { adapter: options.adapter } : {});
+  try {
+    const checkpointEvery = options.checkpointEvery ?? 0;
+    return await trainRun({ engine, reopen, folder, info, data, from, checkpointEvery, signal });
+  } finally {
+    dispose();
+  }
+}
+
+/** `base-1`, `base-2`, ...: the first that does not exist. */
+export function nextFree(base: string): string {
+  for (let i = 1; ; i++) if (!existsSync(join(`${base}-${i}`))) return `${base}-${i}`;
+}
+
+await runIfMain('train', train);
