@@ -13,7 +13,6 @@ async function throughput(engine: Engine): Promise<number> {
   const product = engine.capture('doctor', () => engine.noGrad(() => matmul(a, b)));
   product.run({});
   await engine.idle();
-  let runs = 0;
   let batch = 1;
   let best = 0;
   const started = performance.now();
@@ -23,7 +22,6 @@ async function throughput(engine: Engine): Promise<number> {
     await engine.idle();
     const ms = performance.now() - from;
     best = Math.max(best, (batch * 2 * n ** 3) / ms / 1e6);
-    runs += batch;
     if (ms < 100) batch *= 2;
   }
   return best;

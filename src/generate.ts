@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { frameCount } from './audio/features.ts';
 import { featuresToWaves } from './audio/inverse.ts';
 import { encodeWav } from './audio/wav.ts';
 import {
@@ -76,7 +77,7 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   if (there) throw new DataError(`${there}: exists; nothing is overwritten: give another folder by --out`);
   await mkdir(out, { recursive: true });
   await withEngine(options, async (engine) => {
-    const frames = frameCount(file);
+    const frames = frameCount(file.features);
     const model = buildModel(engine, file, frames, name);
     const shown: Float32Array[][] = [];
     for (const [row, label] of labels.entries()) {

@@ -1,5 +1,8 @@
 // The engine, the operations, and what is built on them: everything that runs in a browser as in Node.
 
+export * from './audio/features.ts';
+export { featuresToWaves, type GriffinLimOptions, griffinLim, type InverseOptions } from './audio/inverse.ts';
+export { type MelBand, type MelOptions, melBands, melFilterbank } from './audio/mel.ts';
 export { Capture, type Inputs } from './engine/capture.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
 export * from './engine/errors.ts';

@@ -14,8 +14,8 @@ export class RunFolder {
     this.dir = dir;
   }
 
-  /** @throws DataError if the folder exists and holds something. */
-  static async create(dir: string): Promise<RunFolder> {
+  /** @throws DataError if the folder exists and holds something, or is a file. */
+  static async checkVacant(dir: string): Promise<void> {
     const found = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw new DataError(
@@ -27,6 +27,11 @@ export class RunFolder {
         `--out ${dir}: the folder holds ${found.slice(0, 3).join(', ')}${found.length > 3 ? ', …' : ''}; nothing is ` +
           'overwritten: give a new or empty folder, or go on with that run by --resume',
       );
+  }
+
+  /** Makes a new run folder. @throws DataError as `checkVacant`. */
+  static async create(dir: string): Promise<RunFolder> {
+    await RunFolder.checkVacant(dir);
     await mkdir(join(dir, 'checkpoints'), { recursive: true });
     return new RunFolder(dir);
   }

@@ -31,6 +31,7 @@ import {
   type TrainConfig,
 } from './model/presets.ts';
 import { speechDataset } from './model/speech.ts';
+import { checkTrainable } from './model/trainer.ts';
 import { RunFolder } from './runFolder.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
 
@@ -91,9 +92,12 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult> {
   if (options.resume !== undefined) return resume(options, options.resume);
   const config = configOf(options);
   const clips = await loadSpeech(options.data ?? 'digits', referenceFeatures.sampleRate);
-  const folder = await RunFolder.create(options.out ?? nextFree(`runs/${config.preset}-${config.model}`));
+  const out = options.out ?? nextFree(`runs/${config.preset}-${config.model}`);
+  await RunFolder.checkVacant(out);
   return withEngine(options, async (engine) => {
     const { data, features } = await speechDataset(engine, clips, referenceFeatures, config.validation);
+    checkTrainable(config, data);
+    const folder = await RunFolder.create(out);
     const info: ModelInfo = { config, features, labels: [...data.labels] };
     await folder.write(
       'config.json',
@@ -107,13 +111,16 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult> {
 function configOf(options: TrainOptions): TrainConfig {
   const preset = options.preset ?? ((options.data ?? 'digits') === 'digits' ? 'demo' : 'speech-ref');
   const model = options.model ?? (preset === 'demo' ? 'cvae' : 'vae');
-  let config = presetConfig(preset, model);
   const given = Object.fromEntries(
     configFlags.filter((k) => options[k] !== undefined).map((k) => [k, options[k]]),
   );
-  config = { ...config, ...given };
-  for (const assignment of options.set ?? []) config = setOption(config, assignment);
-  return checkConfig(config);
+  try {
+    let config: TrainConfig = { ...presetConfig(preset, model), ...given };
+    for (const assignment of options.set ?? []) config = setOption(config, assignment);
+    return checkConfig(config);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 async function resume(options: TrainOptions, dir: string): Promise<TrainResult> {

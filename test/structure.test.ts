@@ -28,7 +28,9 @@ test('imports point one way', () => {
 
 test('audio and models never touch a GPUBuffer', () => {
   const touching = files.filter(
-    (file) => layerOf(file) >= layers.indexOf('audio') && /GPUBuffer|\.buffer\.|device\.queue/.test(readFileSync(join(src, file), 'utf8')),
+    (file) =>
+      layerOf(file) >= layers.indexOf('audio') &&
+      /GPUBuffer|\.buffer\.|device\.queue/.test(readFileSync(join(src, file), 'utf8')),
   );
   expect(touching).toEqual([]);
 });

@@ -51,6 +51,16 @@ export interface TrainState {
   seconds: number;
 }
 
+/** @throws DataError if the data cannot train this model. */
+export function checkTrainable(config: TrainConfig, data: Dataset): void {
+  if (data.train.count < 1) throw new DataError('train: the training split is empty');
+  if (config.model === 'cvae' && (data.labels.length < 1 || data.train.label.some((label) => label < 0)))
+    throw new DataError(
+      'cvae: the recordings have no labels; name them {label}_{speaker}_{index}.wav, put them into a folder for ' +
+        'each label, or train a vae',
+    );
+}
+
 /** Steps are read back together once about this many milliseconds of work are queued. */
 const flushMs = 400;
 const mostWaiting = 256;
@@ -74,19 +84,14 @@ export class Trainer {
    * @throws DataError if the data cannot train this model.
    */
   constructor(engine: Engine, config: TrainConfig, data: Dataset, dynamicRange: number) {
-    const classes = config.model === 'cvae' ? data.labels.length : 0;
-    if (config.model === 'cvae' && classes < 1)
-      throw new DataError(
-        'cvae: the recordings have no labels; name them {label}_{speaker}_{index}.wav, put them into a folder for ' +
-          'each label, or train a vae',
-      );
-    if (data.train.count < 1) throw new DataError('train: the training split is empty');
+    checkTrainable(config, data);
     this.engine = engine;
     this.config = config;
     this.#data = data;
     this.#dynamicRange = dynamicRange;
     const { channels, kernel, hidden, latent, seed } = config;
     const [inputs, frames] = data.shape;
+    const classes = config.model === 'cvae' ? data.labels.length : 0;
     this.model = new Vae(engine, { inputs, frames, channels, kernel, hidden, latent, classes }, seed);
     this.#adam = new Adam(this.model.params, { lr: config.lr });
     this.#metrics = new Metrics(engine, 5, 2 * mostWaiting);

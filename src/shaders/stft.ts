@@ -11,7 +11,7 @@ import { shapeText, type Tensor } from '../engine/tensor.ts';
 import { mul } from './elementwise.ts';
 import { at, type Columns, columnTensor, frameColumns } from './fft/columns.ts';
 import { checkPowerOfTwo } from './fft/fft.ts';
-import { type Framing, overlapAdd, waveFrames, windowedColumns } from './fft/frames.ts';
+import { type Framing, type OverlapAdd, overlapAdd, waveFrames, windowedColumns } from './fft/frames.ts';
 import { type BinWeights, hermitianTransform, realTransform } from './fft/passes.ts';
 import { type Source, spectrogram, type Target } from './fft/ports.ts';
 
@@ -114,23 +114,21 @@ export function powerColumns(name: string, x: Tensor, p: StftPlan): { power: Ten
   return { power, columns };
 }
 
-/** Windowed inverse transforms of a source of F bins, added up to a wave (B, T) times `factor`. */
+/** Windowed inverse transforms of a source of F bins, added up to a wave (B, T) as `overlapAdd` says. */
 export function synthesise(
   name: string,
-  wave: Tensor,
   p: StftPlan,
   columns: Columns,
   source: Source,
-  factor: Tensor | null,
   weights: BinWeights,
-  fold = false,
+  out: Pick<OverlapAdd, 'wave' | 'factor' | 'fold' | 'momentum'>,
 ): void {
-  const { engine } = wave;
+  const { engine } = out.wave;
   engine.scope(() => {
     const frames = columnTensor(engine, columns, p.nFft, 1);
     const target = windowedColumns(frames, p.window, columns, p.nFft);
     hermitianTransform(engine, { name, columns, n: p.nFft, weights }, source, target);
-    overlapAdd(`${name}.overlapAdd`, wave, frames, columns, p, factor, fold);
+    overlapAdd({ name: `${name}.overlapAdd`, frames, columns, framing: p, ...out });
   });
 }
 
@@ -146,10 +144,16 @@ const floor = 1e-10;
 const refused = 1e-11;
 
 /**
- * 1 / (sum of squared windows) for `length` samples from the plan's offset on, 0 beyond the last frame.
+ * 1 / (sum of squared windows) for `length` samples from the plan's offset on.
  * @throws ShapeError where a centred inverse would divide by less than 1e-11.
  */
-export function overlapFactor(engine: Engine, op: string, p: StftPlan, frames: number, length: number): Tensor {
+export function overlapFactor(
+  engine: Engine,
+  op: string,
+  p: StftPlan,
+  frames: number,
+  length: number,
+): Tensor {
   const { nFft, hop, offset, values } = p;
   const sums = new Float64Array(nFft + hop * (frames - 1));
   for (let f = 0; f < frames; f++) for (let e = 0; e < nFft; e++) sums[f * hop + e] += values[e] * values[e];
@@ -188,7 +192,7 @@ export function stft(x: Tensor, options: StftOptions): Tensor {
   return record('stft', [x], [X], (g) => {
     const weights = { edge: p.scale, middle: p.scale / 2 };
     const { source } = spectrogram('X', g.out(), p.F);
-    synthesise('stft.dx', g.into(0), p, columns, source, null, weights, p.reflect);
+    synthesise('stft.dx', p, columns, source, weights, { wave: g.into(0), fold: p.reflect });
   });
 }
 
@@ -214,7 +218,7 @@ export function istft(X: Tensor, options: IstftOptions & { length?: number }): T
   const factor = overlapFactor(engine, 'istft', p, frames, length);
   const y = engine.empty([B, length]);
   const { source } = spectrogram('X', X, p.F);
-  synthesise('istft', y, p, columns, source, factor, inverseWeights(p));
+  synthesise('istft', p, columns, source, inverseWeights(p), { wave: y, factor });
   return record('istft', [X], [y], (g) => {
     const { edge } = inverseWeights(p);
     const dy = mul(g.out(), factor);

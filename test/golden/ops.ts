@@ -1,9 +1,10 @@
 // How each operation of the golden vectors is called: which attributes with which values it takes, and the call.
 
 import {
-  abs, add, bceWithLogits, concat, conv1d, convTranspose1d, div, type Engine, exp, gaussianNll,
-  leakyRelu, log, matmul, maximum, maxPool1d, mean, minimum, mse, mul, neg, Adam, Parameters, reciprocal, relu,
-  reparameterize, rsqrt, sigmoid, silu, slice, softplus, sqrt, square, sub, sum, tanh, type Tensor, transpose,
+  abs, add, bceWithLogits, concat, conv1d, convTranspose1d, div, type Engine, exp, fft, gaussianNll, griffinLim, irfft,
+  type IstftOptions, istft, leakyRelu, log, matmul, maximum, maxPool1d, mean, melFilterbank, type MelOptions, minimum, mse,
+  mul, neg, Adam, Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, sigmoid, silu, slice, softplus, sqrt, square,
+  type StftOptions, stft, sub, sum, tanh, type Tensor, transpose,
 } from '../../src/node.ts';
 import type { Tolerance } from '../close.ts';
 import type { GoldenCase } from './case.ts';
@@ -28,6 +29,15 @@ const reduction = (f: typeof sum): GoldenOp => ({
   attrs: { axes: any, keepDims: any },
   run: (_, { x }, a) => ({ y: f(x, a.axes as number[] | null, a.keepDims as boolean) }),
 });
+const windows = (v: unknown) => v === 'hann' || v === 'ones';
+const padModes = (v: unknown) => v === 'reflect' || v === 'constant';
+
+/** x itself: a transform takes its length from its input, which has to be the attribute's. */
+function ofLength(x: Tensor, axis: number, n: number): Tensor {
+  if (x.shape.at(axis) !== n) throw new Error(`n is ${n}, but x has shape ${x.shape.join(', ')}`);
+  return x;
+}
+
 const sumPerExample = { reduction: only('sumPerExample') };
 
 export const goldenOps: Record<string, GoldenOp> = {
@@ -79,6 +89,39 @@ export const goldenOps: Record<string, GoldenOp> = {
   mse: { attrs: sumPerExample, run: (_, { x, t }) => ({ y: mse(x, t) }) },
   bceWithLogits: { attrs: sumPerExample, run: (_, { x, t }) => ({ y: bceWithLogits(x, t) }) },
   gaussianNll: { attrs: sumPerExample, run: (_, { x, t, logvar }) => ({ y: gaussianNll(x, t, logvar) }) },
+  fft: { attrs: { n: any }, run: (_, { x }, a) => ({ y: fft(ofLength(x, -2, num(a, 'n'))) }) },
+  rfft: { attrs: { n: any }, run: (_, { x }, a) => ({ y: rfft(ofLength(x, -1, num(a, 'n'))) }) },
+  irfft: { attrs: { n: any }, run: (_, { x }, a) => ({ y: irfft(x, num(a, 'n')) }) },
+  stft: {
+    attrs: { nFft: any, hop: any, winLength: any, window: windows, center: any, padMode: padModes, normalized: any },
+    run: (_, { x }, { hop, ...a }) => ({ y: stft(x, { ...a, hopLength: hop } as StftOptions) }),
+  },
+  istft: {
+    attrs: { nFft: any, hop: any, winLength: any, window: windows, center: any, length: any },
+    run: (_, { x }, { hop, ...a }) => ({ y: istft(x, { ...a, hopLength: hop } as IstftOptions) }),
+  },
+  melFilterbank: {
+    attrs: {
+      sampleRate: any, nFft: any, nMels: any, fMin: any, fMax: any,
+      norm: (v) => v === null || v === 'slaney', scale: (v) => v === 'htk' || v === 'slaney',
+    },
+    run: (engine, _, a) => {
+      const { data, shape } = melFilterbank(a as unknown as MelOptions);
+      return { y: engine.tensor(data, shape) };
+    },
+  },
+  griffinLim: {
+    attrs: { nFft: any, hop: any, iterations: any, momentum: any, init: only('zeroPhase'), length: any },
+    run: (_, { magnitude }, a) => ({
+      y: griffinLim(magnitude, {
+        nFft: num(a, 'nFft'), hopLength: num(a, 'hop'), iterations: num(a, 'iterations'), momentum: num(a, 'momentum'),
+        init: 'zeroPhase', length: num(a, 'length'),
+      }),
+    }),
+    // Phases of bins near zero turn on the last bit, and 32 iterations feed them on: a float64 Griffin-Lim from the
+    // stored magnitudes, which are rounded to float32, is off by 6e-4 of the rms itself (this one: 3e-4).
+    tolerance: { relative: 1e-3, ofRms: 1e-3 },
+  },
   adam: { attrs: { lr: any, beta1: any, beta2: any, eps: any }, run: runAdam },
 };
 

@@ -1,0 +1,283 @@
+// From features back to sound: mel power to linear power by non-negative least squares, then phases by fast
+// Griffin-Lim. With W the mel filter bank and M a frame's mel power, NNLS repeats
+//   S <- S * (W^T M) / (W^T (W S))      from S = W^T M
+// (Lee & Seung 2001). A bin lies in two bands at most, so one invocation sweeps over the bins of its four frames with
+// two products a bin, and gathers W S for the next update on the way: 100 updates cost what two dense ones would.
+// Griffin-Lim with momentum (Perraudin et al. 2013) as torchaudio.functional.griffinlim: five dispatches an iteration.
+
+import type { Engine } from '../engine/engine.ts';
+import { ShapeError } from '../engine/errors.ts';
+import { fill } from '../engine/primitives.ts';
+import { shapeText, type Tensor } from '../engine/tensor.ts';
+import { sqrt } from '../shaders/elementwise.ts';
+import { at, type Columns, columnTensor, dispatch, frameColumns, type Port } from '../shaders/fft/columns.ts';
+import { complexColumns, realColumns, realGrid, type Source } from '../shaders/fft/ports.ts';
+import {
+  analyse,
+  analysisColumns,
+  inverseWeights,
+  overlapFactor,
+  type StftPlan,
+  stftPlan,
+  synthesise,
+  synthesisLength,
+} from '../shaders/stft.ts';
+import { type FeatureSettings, featurePlan, frameCount, melOptions, toPower } from './features.ts';
+import { melFilterbank, melSegments } from './mel.ts';
+
+/** Keeps 0 / 0 at 0 in frames and bands of silence. */
+const tiny = 1e-30;
+const defaultUpdates = 100;
+/** Updates in one dispatch: short enough for the watchdog of a slow adapter. */
+const updatesAtOnce = 25;
+
+/** Corners of the segments, and for every bin its weights in the rising and the falling band. */
+function segmentTables(engine: Engine, s: FeatureSettings): { starts: Tensor; pairs: Tensor } {
+  const options = melOptions(s);
+  const key = JSON.stringify(options);
+  const corners = melSegments(options);
+  const starts = engine.constant(`mel segments ${key}`, () => ({
+    data: Float32Array.from(corners),
+    shape: [corners.length],
+  }));
+  const pairs = engine.constant(`mel pairs ${key}`, () => {
+    const { data: bank, shape } = melFilterbank(options);
+    const F = shape[1];
+    const data = new Float32Array(2 * F);
+    for (let m = 0; m <= s.nMels; m++)
+      for (let k = corners[m]; k < corners[m + 1]; k++) {
+        data[2 * k] = m < s.nMels ? bank[m * F + k] : 0;
+        data[2 * k + 1] = m > 0 ? bank[(m - 1) * F + k] : 0;
+      }
+    return { data, shape: [F, 2] };
+  });
+  return { starts, pairs };
+}
+
+/**
+ * Sweeps over the bins: S from M alone (`start`), or `updates` updates of S; leaves W S in P. Segment s lies between
+ * corners s and s + 1, where band s rises and band s - 1 falls; so band s - 1 is summed up when segment s ends.
+ */
+function sweep(
+  engine: Engine,
+  c: Columns,
+  s: FeatureSettings,
+  t: { M: Tensor; S: Tensor; P: Tensor },
+  updates: number,
+  start: boolean,
+): void {
+  const F = Math.floor(s.nFft / 2) + 1;
+  const { starts, pairs } = segmentTables(engine, s);
+  const S = (k: string) => `S[${at(c, k, F, 1)}]`;
+  const band = (name: string, m: string) => `${name}[${at(c, m, s.nMels, 1)}]`;
+  const clear = (from: string, to: string) => `for (var k = ${from}; k < ${to}; k++) { ${S('k')} = V(); }`;
+  const body = `for (var i = 0u; i < u.updates; i++) {
+  var rising = V();
+  var lowM = V();
+  var lowP = V();
+  for (var m = 0u; m <= ${s.nMels}u; m++) {
+    var highM = V();
+    var highP = V();
+    if (m < ${s.nMels}u) { highM = ${band('M', 'm')}; ${start ? '' : `highP = ${band('P', 'm')};`} }
+    var up = V();
+    var down = V();
+    let last = u32(starts[m + 1u]);
+    for (var k = u32(starts[m]); k < last; k++) {
+      let w = pairs[k];
+      let above = w.x * highM + w.y * lowM;
+      ${
+        start
+          ? 'let fresh = above;'
+          : `let ratio = min(above / (w.x * highP + w.y * lowP + V(${tiny})), V(1e6));
+      let fresh = ${S('k')} * ratio * sqrt(ratio);`
+      }
+      ${S('k')} = fresh;
+      up += w.x * fresh;
+      down += w.y * fresh;
+    }
+    if (m > 0u) { ${band('P', 'm - 1u')} = rising + down; }
+    rising = up;
+    lowM = highM;
+    lowP = highP;
+  }
+}
+${start ? `${clear('0u', 'u32(starts[0])')} ${clear(`u32(starts[${s.nMels + 1}])`, `${F}u`)}` : ''}`;
+  const port: Port = {
+    reads: { starts: ['f32', starts], pairs: ['vec2f', pairs], M: ['vec4f', t.M] },
+    writes: { S: ['vec4f', t.S], P: ['vec4f', t.P] },
+    uniforms: { updates },
+  };
+  dispatch(engine, start ? 'nnls.start' : 'nnls.update', c, 1, [port], body);
+}
+
+/**
+ * Linear power from mel power, in columns of F rows (fft/columns.ts).
+ * @param mel (B, nMels, frames) power
+ */
+function linearPower(
+  engine: Engine,
+  mel: Tensor,
+  s: FeatureSettings,
+  updates: number,
+): { power: Tensor; c: Columns } {
+  const [B, , frames] = mel.shape;
+  const c = frameColumns(B, frames);
+  const power = columnTensor(engine, c, Math.floor(s.nFft / 2) + 1, 1);
+  engine.scope(() => {
+    const M = toColumns(engine, mel, c);
+    const t = { M, S: power, P: columnTensor(engine, c, s.nMels, 1) };
+    sweep(engine, c, s, t, 1, true);
+    for (let done = 0; done < updates; done += updatesAtOnce)
+      sweep(engine, c, s, t, Math.min(updatesAtOnce, updates - done), false);
+  });
+  return { power, c };
+}
+
+/** (B, rows, frames) as real columns. */
+function toColumns(engine: Engine, x: Tensor, c: Columns): Tensor {
+  const rows = x.shape[1];
+  const y = columnTensor(engine, c, rows, 1);
+  const source = realGrid('x', x, rows);
+  const { target } = realColumns('y', y, c, rows);
+  dispatch(
+    engine,
+    'toColumns',
+    c,
+    rows,
+    [source, target],
+    `${source.load('v', 'item')} ${target.store('item', 'vr', '')}`,
+  );
+  return y;
+}
+
+/** S with the phases of X; S alone without X. */
+function phased(S: Tensor, c: Columns, F: number, X: Tensor | null): Source {
+  const magnitude = realColumns('S', S, c, F).source;
+  if (!X) return { ...magnitude, load: (x, e) => `${magnitude.load(x, e)} let ${x}i = V();` };
+  const phase = complexColumns('X', X, c, F).source;
+  return {
+    reads: { ...magnitude.reads, ...phase.reads },
+    load: (x, e) => `${magnitude.load(`${x}s`, e)} ${phase.load(`${x}p`, e)}
+let ${x}f = ${x}sr / (sqrt(${x}pr * ${x}pr + ${x}pi * ${x}pi) + V(1e-16));
+let ${x}r = ${x}pr * ${x}f; let ${x}i = ${x}pi * ${x}f;`,
+  };
+}
+
+interface Search {
+  iterations: number;
+  momentum: number;
+  length: number;
+}
+
+/**
+ * Fast Griffin-Lim from magnitudes in columns. torchaudio subtracts m times the previous spectrum from the rebuilt one;
+ * both are transforms of waves, so here the waves are subtracted, which costs a hundredth of it.
+ * @returns (B, length)
+ */
+function searchPhases(engine: Engine, S: Tensor, c: Columns, p: StftPlan, o: Search): Tensor {
+  const wave = engine.empty([c.B, o.length]);
+  const factor = overlapFactor(engine, 'griffinLim', p, c.frames, o.length);
+  const m = o.momentum / (1 + o.momentum);
+  const weights = inverseWeights(p);
+  engine.scope(() => {
+    const ahead = engine.empty(wave.shape);
+    const X = columnTensor(engine, c, p.F, 2);
+    fill(wave, 0);
+    for (let i = 0; i < o.iterations; i++) {
+      const source = phased(S, c, p.F, i > 0 ? X : null);
+      synthesise('griffinLim.synthesis', p, c, source, weights, { wave, factor, momentum: { m, ahead } });
+      analyse('griffinLim.analysis', ahead, p, c, complexColumns('X', X, c, p.F).target);
+    }
+    const source = phased(S, c, p.F, o.iterations > 0 ? X : null);
+    synthesise('griffinLim.synthesis', p, c, source, weights, { wave, factor });
+  });
+  return wave;
+}
+
+export interface GriffinLimOptions {
+  nFft: number;
+  /** Default nFft / 4. */
+  hopLength?: number;
+  /** Default 32. */
+  iterations?: number;
+  /** 0 (plain Griffin-Lim) to 1; default 0.99. */
+  momentum?: number;
+  /** Frames are centred, with mirrored padding; default true. */
+  center?: boolean;
+  /** Samples of the result; default: as many as the frames cover. */
+  length?: number;
+  /** The phases to start from: zero everywhere. */
+  init?: 'zeroPhase';
+}
+
+/**
+ * A wave whose spectrogram has about the given magnitudes, as torchaudio.functional.griffinlim with power 1 and
+ * rand_init False, a periodic Hann window of nFft. Perraudin, Balazs & Sondergaard 2013.
+ * @param magnitude (B, nFft/2 + 1, frames), not negative
+ * @returns (B, length)
+ * @throws ShapeError if the magnitudes do not fit nFft or the length, or an option is out of range.
+ */
+export function griffinLim(magnitude: Tensor, options: GriffinLimOptions): Tensor {
+  const { engine } = magnitude;
+  const { iterations = 32, momentum = 0.99, center = true, init = 'zeroPhase' } = options;
+  const p = stftPlan(engine, 'griffinLim', { nFft: options.nFft, hopLength: options.hopLength, center });
+  if (magnitude.rank !== 3 || magnitude.shape[1] !== p.F)
+    throw new ShapeError(
+      `griffinLim: magnitude ${shapeText(magnitude.shape)}; nFft ${p.nFft} needs (B, ${p.F}, frames)`,
+    );
+  if (
+    !Number.isInteger(iterations) ||
+    iterations < 0 ||
+    !(momentum >= 0 && momentum <= 1) ||
+    init !== 'zeroPhase'
+  )
+    throw new ShapeError(
+      `griffinLim: ${iterations} iterations, momentum ${momentum}, init ${init}; they must be a whole number, 0 to 1, and zeroPhase`,
+    );
+  const [B, , frames] = magnitude.shape;
+  const length = options.length ?? synthesisLength(p, frames);
+  return engine.scope(() => {
+    const c = frameColumns(B, frames);
+    const found = analysisColumns('griffinLim', engine.empty([1, length]), p).frames;
+    if (found !== frames)
+      throw new ShapeError(
+        `griffinLim: ${frames} frames of magnitudes, but ${length} samples have ${found}; leave length out or change it`,
+      );
+    return searchPhases(engine, toColumns(engine, magnitude, c), c, p, { iterations, momentum, length });
+  });
+}
+
+export interface InverseOptions {
+  /** Updates of the non-negative least squares; default 100. */
+  updates?: number;
+  /** Iterations of Griffin-Lim; default 32. */
+  iterations?: number;
+  /** Default 0.99. */
+  momentum?: number;
+}
+
+/**
+ * Sound from features, all on the GPU. The phases are sought among waves that are silent outside the clip, as the
+ * features' padding is.
+ * @param features (B, nMels, frames) in [0, 1]
+ * @returns (B, settings.length) samples
+ * @throws ShapeError if the features' shape is not that of the settings, or maxDb is null.
+ */
+export function featuresToWaves(
+  engine: Engine,
+  features: Tensor,
+  settings: FeatureSettings,
+  options: InverseOptions = {},
+): Tensor {
+  const { updates = defaultUpdates, iterations = 32, momentum = 0.99 } = options;
+  const frames = frameCount(settings);
+  if (features.rank !== 3 || features.shape[1] !== settings.nMels || features.shape[2] !== frames)
+    throw new ShapeError(
+      `featuresToWaves: features ${shapeText(features.shape)}; these settings need (B, ${settings.nMels}, ${frames})`,
+    );
+  return engine.scope(() => {
+    const { power, c } = linearPower(engine, toPower(features, settings), settings, updates);
+    const p = featurePlan(engine, settings);
+    return searchPhases(engine, sqrt(power), c, p, { iterations, momentum, length: settings.length });
+  });
+}

@@ -1,0 +1,129 @@
+// How transforms lie in memory and on the machine. Four transforms that stand side by side (neighbouring frames, or
+// rows of a batch) are one column: every value is a vec4f `V` over them, so a butterfly is the same code for any
+// layout and needs no shuffling. Two arrangements of the columns:
+//   frames  16 columns are a tile, [tile][row][part][lane][4]: one invocation a column, loads along the lanes; what
+//           depends only on the row (twiddles, window) is the same for a workgroup; a tile stays in the cache
+//   rows    a tile is one column and the lanes run over the butterflies: for tensors whose last axis is transformed
+// `Port` is a place that a kernel reads values from or leaves them at; `dispatch` binds some ports to one body.
+
+import type { Engine } from '../../engine/engine.ts';
+import type { Element } from '../../engine/kernel.ts';
+import { run } from '../../engine/run.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+
+export interface Columns {
+  /** Batches, and transforms in each. */
+  B: number;
+  frames: number;
+  /** Columns of a batch: frames / 4 rounded up. */
+  quads: number;
+  tiles: number;
+  /** Columns of a tile: 16, or 1 for the arrangement `rows`. */
+  lanes: number;
+}
+
+const tileLanes = 16;
+const rowsWorkgroup = 64;
+
+/** Columns for B x frames transforms that lie side by side. */
+export function frameColumns(B: number, frames: number): Columns {
+  const quads = Math.ceil(frames / 4);
+  return { B, frames, quads, tiles: Math.ceil((B * quads) / tileLanes), lanes: tileLanes };
+}
+
+/** Columns for transforms along the last axis of `rows` rows. */
+export function rowColumns(rows: number): Columns {
+  const quads = Math.ceil(rows / 4);
+  return { B: 1, frames: rows, quads, tiles: quads, lanes: 1 };
+}
+
+/** An uninitialised tensor of `rows` values for every column; parts 2 for complex values. */
+export function columnTensor(engine: Engine, c: Columns, rows: number, parts: 1 | 2): Tensor {
+  return engine.empty([c.tiles, rows, parts, c.lanes, 4]);
+}
+
+/** WGSL index of the vec4f at a row of a column tensor. */
+export function at(c: Columns, row: string, rows: number, parts: 1 | 2, part: 0 | 1 = 0): string {
+  const index = `(tile * ${rows}u + ${row}) * ${c.lanes * parts}u`;
+  return c.lanes === 1 ? `${index} + ${part}u` : `${index} + ${part * c.lanes}u + lane`;
+}
+
+export interface Port {
+  reads?: Record<string, [Element, Tensor]>;
+  writes?: Record<string, [Element, Tensor]>;
+  /** Unsigned, or float where the name is in `floats`. */
+  uniforms?: Record<string, number>;
+  floats?: Record<string, number>;
+  declarations?: string;
+}
+
+/**
+ * Runs `body` once for every item of every column. It may use: `item`, `tile`, `lane`, `col` (the column), `b` (its
+ * batch, below B), `frame` (the first of its four frames; those from u.frames on don't exist), `live` (whether the
+ * column exists), `V`.
+ */
+export function dispatch(
+  engine: Engine,
+  name: string,
+  c: Columns,
+  items: number,
+  ports: readonly Port[],
+  body: string,
+): void {
+  const merged = <T>(pick: (p: Port) => Record<string, T> | undefined): Record<string, T> =>
+    Object.assign({}, ...ports.map((p) => pick(p) ?? {}));
+  const reads = merged((p) => p.reads);
+  const writes = merged((p) => p.writes);
+  const sizes = { items, B: c.B, quads: c.quads, frames: c.frames, ...merged((p) => p.uniforms) };
+  const floats = merged((p) => p.floats);
+  const element = (o: Record<string, [Element, Tensor]>) =>
+    Object.fromEntries(Object.entries(o).map(([k, [type]]) => [k, type]));
+  const tensors = Object.entries({ ...reads, ...writes }).map(([k, [, t]]) => [k, t]);
+  const place = `let live = col < u.B * u.quads;
+let b = min(col / u.quads, u.B - 1u);
+let frame = (col - b * u.quads) * 4u;`;
+  const tiled = c.lanes > 1;
+  run(
+    engine,
+    {
+      name,
+      reads: element(reads),
+      writes: element(writes),
+      uniforms: {
+        ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])),
+        ...Object.fromEntries(Object.keys(floats).map((k) => [k, 'f32' as const])),
+      },
+      workgroup: tiled ? c.lanes : rowsWorkgroup,
+      declarations: ['alias V = vec4f;', ...new Set(ports.map((p) => p.declarations ?? ''))].join('\n'),
+      body: tiled
+        ? `let item = group % u.items;
+let tile = group / u.items;
+let col = tile * ${c.lanes}u + lane;
+${place}
+${body}`
+        : `let index = group * ${rowsWorkgroup}u + lane;
+if (index < u.items * u.quads) {
+let item = index % u.items;
+let tile = index / u.items;
+let col = tile;
+${place}
+${body}
+}`,
+    },
+    Object.fromEntries(tensors),
+    { ...sizes, ...floats },
+    tiled ? items * c.tiles : Math.ceil((items * c.quads) / rowsWorkgroup),
+  );
+}
+
+/** A store of the four frames of `value` that exist; `index` gives the place of frame `frame + i`. */
+export function storeFrames(
+  target: string,
+  value: (lane: string) => string,
+  index: (i: number) => string,
+): string {
+  const each = ['x', 'y', 'z', 'w'].map(
+    (lane, i) => `if (frame + ${i}u < u.frames) { ${target}[${index(i)}] = ${value(lane)}; }`,
+  );
+  return `if (live) { ${each.join(' ')} }`;
+}

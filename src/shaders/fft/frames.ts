@@ -1,0 +1,146 @@
+// Between a wave (B, T) and its windowed frames. Frame f, element e stands at position f hop + e of the padded wave,
+// `offset` samples before the wave's own start; padding is zeros, or the wave mirrored about its ends. Cutting is a
+// source: frames exist only in a transform's registers. Going back, one invocation adds up one sample: the elements
+// of all frames that cover it, and in a gradient also those of its mirror images.
+
+import { run } from '../../engine/run.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { at, type Columns } from './columns.ts';
+import type { Source, Target } from './ports.ts';
+
+export interface Framing {
+  nFft: number;
+  hop: number;
+  /** Samples of padding before the wave. */
+  offset: number;
+  /** The padding mirrors the wave (its length must exceed the offset); else it is zeros. */
+  reflect: boolean;
+  /** (nFft), zeros around a shorter window. */
+  window: Tensor;
+}
+
+/** Windowed frames of a wave (B, T). */
+export function waveFrames(wave: Tensor, f: Framing): Source {
+  const place = f.reflect
+    ? // Frames that don't exist may lie anywhere: their position only has to be inside.
+      `let end = i32(u.T) - 1;
+  let inside = clamp(end - abs(end - abs(p)), 0, end);
+  return wave[row * u.T + u32(inside)];`
+    : `let inside = p >= 0 && p < i32(u.T);
+  return select(0.0, wave[row * u.T + u32(clamp(p, 0, i32(u.T) - 1))], inside);`;
+  return {
+    reads: { wave: ['f32', wave], window: ['f32', f.window] },
+    uniforms: { T: wave.shape[1], hop: f.hop, offset: f.offset },
+    declarations: `fn sampleAt(row: u32, p: i32) -> f32 {
+  ${place}
+}
+fn framesAt(row: u32, p: i32) -> vec4f {
+  let h = i32(u.hop);
+  return vec4f(sampleAt(row, p), sampleAt(row, p + h), sampleAt(row, p + 2 * h), sampleAt(row, p + 3 * h));
+}`,
+    load: (x, e) => `let ${x}r = window[${e}] * framesAt(b, i32(frame * u.hop + ${e}) - i32(u.offset));`,
+  };
+}
+
+/** Real columns that take each value times the window. */
+export function windowedColumns(frames: Tensor, window: Tensor, c: Columns, nFft: number): Target {
+  return {
+    reads: { window: ['f32', window] },
+    writes: { frames: ['vec4f', frames] },
+    store: (e, re) => `frames[${at(c, e, nFft, 1)}] = ${re} * window[${e}];`,
+  };
+}
+
+export interface OverlapAdd {
+  name: string;
+  /** (B, T), written. */
+  wave: Tensor;
+  /** Real columns of nFft rows. */
+  frames: Tensor;
+  columns: Columns;
+  framing: Omit<Framing, 'reflect' | 'window'>;
+  /** (T) factors of the samples. */
+  factor?: Tensor | null;
+  /** Add the elements at the mirror images of t too: the gradient of reflecting. */
+  fold?: boolean;
+  /** Leaves the new wave less m times the old one in `ahead` (B, T). */
+  momentum?: { m: number; ahead: Tensor };
+}
+
+/** WGSL for x / n and x % n of unsigned x: shifts where n is a power of two, which SwiftShader does not find itself. */
+function quotient(x: string, n: number): { over: string; rest: string } {
+  const bits = Math.log2(n);
+  return Number.isInteger(bits)
+    ? { over: `(${x} >> ${bits}u)`, rest: `(${x} & ${n - 1}u)` }
+    : { over: `(${x} / ${n}u)`, rest: `(${x} % ${n}u)` };
+}
+
+/**
+ * WGSL: the sum of the frames' elements at position p of the padded wave. Loads are clamped and selected, not branched
+ * around, and unrolled: half the time on SwiftShader.
+ */
+function overlapFunction({ framing: { nFft, hop }, columns: { lanes } }: OverlapAdd): string {
+  const inside = nFft % hop === 0 ? '' : ` && within < ${nFft}u`;
+  const place = quotient('p', hop);
+  const quad = quotient('frame', 4);
+  const tile = quotient('col', lanes);
+  const each = (i: string) => `{
+    let frame = u32(clamp(f - ${i}, 0, i32(u.frameCount) - 1));
+    let within = ${place.rest} + u32(${i}) * ${hop}u;
+    let col = row * u.quads + ${quad.over};
+    let value = frames[((${tile.over} * ${nFft}u + within) * ${lanes}u + ${tile.rest}) * 4u + ${quad.rest}];
+    sum += select(0.0, value, i32(frame) == f - ${i}${inside});
+  }`;
+  const most = Math.ceil(nFft / hop);
+  const all =
+    most <= 8
+      ? Array.from({ length: most }, (_, i) => each(`${i}`)).join('\n  ')
+      : `for (var i = 0; i < ${most}; i++) ${each('i')}`;
+  return `fn overlap(row: u32, p: u32) -> f32 {
+  let f = i32(${place.over});
+  var sum = 0.0;
+  ${all}
+  return sum;
+}`;
+}
+
+/** wave[t] = factor[t] times the sum of the frames' elements at t. */
+export function overlapAdd(o: OverlapAdd): void {
+  const { wave, frames, factor, momentum, columns, fold } = o;
+  const [B, T] = wave.shape;
+  const workgroup = 64;
+  const blocks = Math.ceil(T / workgroup);
+  const mirrors = `if (t > 0u && t <= u.offset) { sum += overlap(row, u.offset - t); }
+  if (t + 1u < u.T && t + 1u + u.offset >= u.T) { sum += overlap(row, u.offset + 2u * (u.T - 1u) - t); }`;
+  run(
+    wave.engine,
+    {
+      name: o.name,
+      reads: { frames: 'f32', ...(factor ? { factor: 'f32' } : {}) },
+      writes: { wave: 'f32', ...(momentum ? { ahead: 'f32' } : {}) },
+      uniforms: { T: 'u32', blocks: 'u32', offset: 'u32', quads: 'u32', frameCount: 'u32', m: 'f32' },
+      workgroup,
+      declarations: overlapFunction(o),
+      body: `let row = group / u.blocks;
+let t = group % u.blocks * ${workgroup}u + lane;
+if (t < u.T) {
+  let i = row * u.T + t;
+  var sum = overlap(row, t + u.offset);
+  ${fold ? mirrors : ''}
+  let value = sum${factor ? ' * factor[t]' : ''};
+  ${momentum ? 'ahead[i] = value - u.m * wave[i];' : ''}
+  wave[i] = value;
+}`,
+    },
+    { frames, ...(factor ? { factor } : {}), wave, ...(momentum ? { ahead: momentum.ahead } : {}) },
+    {
+      T,
+      blocks,
+      offset: o.framing.offset,
+      quads: columns.quads,
+      frameCount: columns.frames,
+      m: momentum?.m ?? 0,
+    },
+    B * blocks,
+  );
+}

@@ -1,0 +1,305 @@
+// The commands as a person runs them: the built files in processes of their own, good and bad arguments. Needs
+// `npm run build` first (npm test does it).
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeWav } from '../src/audio/wav.ts';
+import { readSafetensors } from '../src/model/safetensors.ts';
+
+const root = join(import.meta.dirname, '..');
+let dir: string;
+let data: string;
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function launch(verb: string, ...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn('node', [join(root, 'dist', `${verb}.js`), ...args], {
+    cwd: dir,
+    env: { ...process.env, DEBUG: '' },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr?.on('data', (text) => {
+    stderr += text;
+  });
+  const ended = new Promise<Ended>((done) => child.on('close', (code) => done({ code, stdout, stderr })));
+  return { child, ended };
+}
+
+const run = (verb: string, ...args: string[]) => launch(verb, ...args).ended;
+
+const tiny = ['--set', 'channels=8,8,8', 'hidden=16', 'latent=4', '--batch', '7'];
+const train = (out: string, ...args: string[]) => [
+  '--preset',
+  'demo',
+  '--data',
+  data,
+  ...tiny,
+  '--out',
+  out,
+  ...args,
+];
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'formant-test-'));
+  data = join(dir, 'clips');
+  mkdirSync(data);
+  const digits = join(root, 'data', 'digits');
+  for (const name of readdirSync(digits))
+    if (/^[0-3]_(gbf1|usm1|rpm8|lancf4)_/.test(name)) cpSync(join(digits, name), join(data, name));
+  writeFileSync(join(data, 'split.json'), '{"testSpeakers": ["gbf1"]}');
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('train and generate', () => {
+  test('a run leaves a complete folder, and sounds of it', async () => {
+    const out = join(dir, 'run_a');
+    const trained = await run('train', ...train(out, '--epochs', '2', '--json'));
+    expect(trained.code, trained.stderr).toBe(0);
+    const result = JSON.parse(trained.stdout);
+    expect(result).toMatchObject({ run: out, epoch: 2, finished: true });
+    // 4 digits x 3 voices x 2 takes = 24 clips in batches of 7.
+    expect(result.step).toBe(8);
+    expect(result.dispatches).toBeLessThanOrEqual(60);
+    const rows = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((l) => JSON.parse(l));
+    expect(rows.filter((r) => r.step).map((r) => r.step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    const epochs = rows.filter((r) => r.epoch);
+    expect(epochs.map((r) => r.epoch)).toEqual([1, 2]);
+    expect(epochs[1].test.dbRmse).toBe(result.test.dbRmse);
+    const steps = rows.filter((r) => r.step > 4);
+    const weights = [7, 7, 7, 3];
+    const mean = steps.reduce((sum, r, i) => sum + r.loss * weights[i], 0) / 24;
+    expect(epochs[1].train.loss).toBeCloseTo(mean, 6);
+    expect(steps[0].loss).toBeCloseTo(steps[0].recon + steps[0].kl, 2);
+    expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')).config.channels).toEqual([8, 8, 8]);
+    const model = readSafetensors(readFileSync(join(out, 'model.safetensors')), 'model');
+    expect(model.tensors.get('conv.0.weight')?.shape).toEqual([8, 64, 5]);
+    expect(JSON.parse(model.metadata.labels)).toEqual(['0', '1', '2', '3']);
+
+    const sounds = join(dir, 'sounds');
+    const made = await run(
+      'generate',
+      '--run',
+      out,
+      '--label',
+      '2',
+      '--count',
+      '3',
+      '--out',
+      sounds,
+      '--json',
+    );
+    expect(made.code, made.stderr).toBe(0);
+    expect(readdirSync(sounds).sort()).toEqual([
+      '2_run-a_0.wav',
+      '2_run-a_1.wav',
+      '2_run-a_2.wav',
+      'spectrograms.png',
+    ]);
+    const clips = [0, 1, 2].map((i) => readFileSync(join(sounds, `2_run-a_${i}.wav`)));
+    for (const clip of clips) {
+      const { sampleRate, channels } = decodeWav(clip, 'clip');
+      expect([sampleRate, channels.length, channels[0].length]).toEqual([8000, 1, 8192]);
+      expect(channels[0].some((v) => v !== 0)).toBe(true);
+    }
+    expect(clips[0].equals(clips[1])).toBe(false);
+
+    const again = await run(
+      'generate',
+      '--run',
+      out,
+      '--label',
+      '2',
+      '--count',
+      '1',
+      '--out',
+      join(dir, 'again'),
+    );
+    expect(again.code).toBe(0);
+    expect(readFileSync(join(dir, 'again', '2_run-a_0.wav')).equals(clips[0])).toBe(true);
+    const over = await run('generate', '--run', out, '--label', '2', '--out', sounds);
+    expect([over.code, over.stderr]).toEqual([1, expect.stringMatching(/exists; nothing is overwritten/)]);
+  });
+
+  test('killed at a random step and resumed, it ends with the same bits', async () => {
+    const whole = join(dir, 'whole');
+    const killed = join(dir, 'killed');
+    const args = ['--epochs', '12', '--checkpoint-every', '5', '--seed', '3'];
+    const first = await run('train', ...train(whole, ...args));
+    expect(first.code, first.stderr).toBe(0);
+    const { child, ended } = launch('train', ...train(killed, ...args));
+    const target = 6 + Math.floor(Math.random() * 35);
+    const checkpoints = join(killed, 'checkpoints', 'last');
+    const logged = () =>
+      existsSync(checkpoints)
+        ? readFileSync(join(killed, 'metrics.jsonl'), 'utf8').split('"step"').length - 1
+        : 0;
+    const watch = setInterval(() => {
+      if (logged() >= target) child.kill('SIGKILL');
+    }, 2);
+    const { code } = await ended;
+    clearInterval(watch);
+    expect(code, 'killed before it was done').toBe(null);
+    writeFileSync(join(killed, 'metrics.jsonl'), '{"step":99,"lo', { flag: 'a' });
+    const resumed = await run('train', '--resume', killed);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    const bytes = (run: string) => readFileSync(join(run, 'model.safetensors'));
+    expect(bytes(killed).equals(bytes(whole)), `killed after step ${target}`).toBe(true);
+    const losses = (run: string) =>
+      readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((l) => ({ ...JSON.parse(l), seconds: 0 }));
+    expect(losses(killed)).toEqual(losses(whole));
+  });
+
+  test('Ctrl-C saves and exits with 0, and more epochs can follow', async () => {
+    const out = join(dir, 'interrupted');
+    const { child, ended } = launch('train', ...train(out, '--epochs', '500'));
+    const watch = setInterval(() => {
+      if (!existsSync(join(out, 'metrics.jsonl'))) return;
+      clearInterval(watch);
+      child.kill('SIGINT');
+    }, 5);
+    const { code, stdout, stderr } = await ended;
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/stopped at step \d+; go on with: .*--resume/);
+    const step = Number(/step (\d+)/.exec(stdout)?.[1]);
+    const epochs = `${Math.floor(step / 4) + 2}`;
+    const resumed = await run('train', '--resume', out, '--epochs', epochs, '--json');
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout).step).toBe(4 * Number(epochs));
+  });
+});
+
+describe('bad input: one clear line, the right code, nothing overwritten', () => {
+  const cases: [string, () => [string, ...string[]], number, RegExp][] = [
+    ['an unknown flag', () => ['train', '--speed', '9'], 2, /unknown option '--speed'/],
+    ['an unknown preset', () => ['train', '--preset', 'x'], 2, /'x' is invalid.*demo/],
+    ['a batch of 0', () => ['train', '--batch', '0'], 2, /'0' is invalid.*at least 1/],
+    ['an unknown setting', () => ['train', '--set', 'colour=red'], 2, /--set colour=red.*latent/],
+    ['an unknown adapter', () => ['doctor', '--adapter', 'warp'], 2, /warp.*swiftshader/],
+    ['a folder that is not there', () => ['train', '--data', 'nowhere'], 1, /nowhere: does not exist/],
+    [
+      'a folder without sound',
+      () => ['train', '--data', join(root, 'test', 'golden')],
+      1,
+      /no \.wav file.*\.safetensors/,
+    ],
+    [
+      'a file that is no WAV',
+      () => ['train', '--data', folder('broken', 'a.wav', 'RIFFnothing')],
+      1,
+      /a\.wav/,
+    ],
+    [
+      'no labels for a cvae',
+      () => ['train', '--model', 'cvae', '--preset', 'demo', '--data', plain()],
+      1,
+      /have no labels.*train a vae/,
+    ],
+    [
+      'an --out that holds something',
+      () => ['train', '--data', data, '--out', folder('full', 'note.txt', 'mine')],
+      1,
+      /note\.txt.*nothing is overwritten/,
+    ],
+    ['--resume with other settings', () => ['train', '--resume', dir, '--lr', '1'], 2, /leave out --lr/],
+    ['--resume of no run', () => ['train', '--resume', data], 1, /not a run folder/],
+    [
+      'a run that is not there',
+      () => ['generate', '--run', 'nowhere'],
+      1,
+      /nowhere: there is no such folder/,
+    ],
+    ['generate without a run', () => ['generate'], 2, /required option '--run/],
+    ['a damaged model', () => ['generate', '--run', damaged()], 1, /model\.safetensors/],
+    [
+      'a label it does not know',
+      () => ['generate', '--run', trained(), '--label', '7'],
+      2,
+      /--label 7: this model knows 0, 1, 2, 3/,
+    ],
+    [
+      'a negative temperature',
+      () => ['generate', '--run', trained(), '--temperature', '-1'],
+      2,
+      /'-1' is invalid/,
+    ],
+  ];
+  const trained = () => join(dir, 'run_a');
+  const folder = (name: string, file: string, content: string) => {
+    const path = join(dir, name);
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, file), content);
+    return path;
+  };
+  const plain = () => {
+    const path = join(dir, 'plain');
+    mkdirSync(path, { recursive: true });
+    for (const [i, name] of readdirSync(data)
+      .filter((f) => f.endsWith('.wav'))
+      .entries())
+      cpSync(join(data, name), join(path, `take ${i}.wav`));
+    return path;
+  };
+  const damaged = () => {
+    const path = folder('damaged', 'config.json', '{}');
+    writeFileSync(
+      join(path, 'model.safetensors'),
+      readFileSync(join(trained(), 'model.safetensors')).subarray(0, 5000),
+    );
+    return path;
+  };
+
+  test.each(cases)('%s', async (_, args, code, message) => {
+    const [verb, ...rest] = args();
+    const before = new Set(readdirSync(dir));
+    const ended = await run(verb, ...rest);
+    expect(ended.stderr).toMatch(message);
+    expect(ended.code, ended.stderr).toBe(code);
+    expect(ended.stdout).toBe('');
+    expect(ended.stderr).not.toMatch(/\n\s+at /);
+    expect(readdirSync(dir).filter((name) => !before.has(name))).toEqual([]);
+  });
+
+  test('what was in the way is still there', () => {
+    expect(readFileSync(join(dir, 'full', 'note.txt'), 'utf8')).toBe('mine');
+  });
+});
+
+test('every verb explains itself, and the bin knows them all', async () => {
+  const help = await run('cli', '--help');
+  expect(help.code).toBe(0);
+  for (const verb of ['train', 'generate', 'doctor']) {
+    expect(help.stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
+    const own = await run(verb, '--help');
+    expect([own.code, own.stderr]).toEqual([0, '']);
+    expect(own.stdout).toMatch(/--json/);
+  }
+  const doctor = await run('cli', 'doctor', '--json');
+  expect(doctor.code, doctor.stderr).toBe(0);
+  expect(JSON.parse(doctor.stdout).gflops).toBeGreaterThan(0);
+});
