@@ -17,7 +17,7 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: ['bench/bench.ts', 'bench/nearest.ts'],
+  entryPoints: ['bench/bench.ts', 'bench/nearest.ts', 'bench/endurance.ts'],
   outdir: 'dist',
   platform: 'node',
   packages: 'external',

@@ -24,12 +24,16 @@ function mulHigh(a: number, b: number): number {
 }
 
 /**
- * One block of Philox4x32-10: four unsigned 32-bit words from a key of two and a counter of four.
+ * One block of Philox4x32-10: four unsigned 32-bit words from a key of two and a counter of four, put into `out`.
  * Source: Salmon et al. 2011; agrees with the known answers of Random123.
  */
-export function philox4x32(key: Word2, counter: Word4): Word4 {
-  let [k0, k1] = key;
-  let [c0, c1, c2, c3] = counter;
+export function philox4x32(key: Word2, counter: Word4, out: Word4 = [0, 0, 0, 0]): Word4 {
+  let k0 = key[0];
+  let k1 = key[1];
+  let c0 = counter[0];
+  let c1 = counter[1];
+  let c2 = counter[2];
+  let c3 = counter[3];
   for (let round = 0; round < 10; round++) {
     const high0 = mulHigh(0xd2511f53, c0);
     const low0 = Math.imul(0xd2511f53, c0);
@@ -42,7 +46,11 @@ export function philox4x32(key: Word2, counter: Word4): Word4 {
     k0 = (k0 + 0x9e3779b9) >>> 0;
     k1 = (k1 + 0xbb67ae85) >>> 0;
   }
-  return [c0, c1, c2, c3];
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+  return out;
 }
 
 /** FNV-1a, 32 bits, over the UTF-8 bytes of a text. */
@@ -146,12 +154,14 @@ export class Random {
   #words(kind: number, step: number): () => number {
     checkInteger('step', step, Number.MAX_SAFE_INTEGER);
     const third = ((kind << 24) | Math.floor(step / 2 ** 32)) >>> 0; // a step's high part has 21 bits
-    let block = 0;
-    let words: Word4 = [0, 0, 0, 0];
+    // Written over for every block: a training step draws thousands of words and should leave no garbage.
+    const counter: Word4 = [0, step >>> 0, third, this.#seedHigh];
+    const words: Word4 = [0, 0, 0, 0];
     let next = 4;
     return () => {
       if (next === 4) {
-        words = philox4x32(this.#key, [block++, step >>> 0, third, this.#seedHigh]);
+        philox4x32(this.#key, counter, words);
+        counter[0]++;
         next = 0;
       }
       return words[next++];

@@ -31,14 +31,20 @@ export interface Batch {
   label?: HostArray;
 }
 
-/** Gathers examples into a batch. */
-export function gather(data: Dataset, split: Split, indices: ArrayLike<number>, classes: number): Batch {
+/** Gathers examples into a batch; into the arrays of `reuse`, a batch of the same size, if one is given. */
+export function gather(
+  data: Dataset,
+  split: Split,
+  indices: ArrayLike<number>,
+  classes: number,
+  reuse?: Batch,
+): Batch {
   const [C, T] = data.shape;
   const size = C * T;
   const B = indices.length;
-  const x = new Float32Array(B * size);
+  const x = reuse?.x.data ?? new Float32Array(B * size);
   for (let b = 0; b < B; b++) x.set(split.x.subarray(indices[b] * size, (indices[b] + 1) * size), b * size);
-  const batch: Batch = { x: { data: x, shape: [B, C, T] } };
+  const batch: Batch = reuse ?? { x: { data: x, shape: [B, C, T] } };
   if (classes > 0)
     batch.label = oneHot(
       Array.from(indices, (i) => split.label[i]),

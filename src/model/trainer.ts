@@ -10,7 +10,7 @@ import { backward } from '../engine/op.ts';
 import { Adam, type AdamState } from '../engine/optim.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray, Tensor } from '../engine/tensor.ts';
-import { type Dataset, epochBatches, gather } from './dataset.ts';
+import { type Batch, type Dataset, epochBatches, gather } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { vaeLoss } from './objective.ts';
 import type { TrainConfig } from './presets.ts';
@@ -74,7 +74,8 @@ export class Trainer {
   readonly #adam: Adam;
   readonly #metrics: Metrics;
   readonly #noise: Random;
-  readonly #captures = new Map<number, Capture<Tensor>>();
+  /** By batch size: the captured step, and the arrays its batches are gathered in. */
+  readonly #captures = new Map<number, { capture: Capture<Tensor>; batch: Batch }>();
   #step = 0;
   #sums: [number, number, number] = [0, 0, 0];
   #seconds = 0;
@@ -109,7 +110,7 @@ export class Trainer {
 
   /** Dispatches of a full step, 0 before the first. */
   get dispatches(): number {
-    return this.#captures.get(Math.min(this.config.batch, this.#data.train.count))?.dispatches ?? 0;
+    return this.#captures.get(Math.min(this.config.batch, this.#data.train.count))?.capture.dispatches ?? 0;
   }
 
   /**
@@ -160,7 +161,7 @@ export class Trainer {
   }
 
   dispose(): void {
-    for (const capture of this.#captures.values()) capture.dispose();
+    for (const { capture } of this.#captures.values()) capture.dispose();
     this.#metrics.dispose();
     this.#adam.dispose();
     this.model.params.dispose();
@@ -173,14 +174,14 @@ export class Trainer {
   #runStep(indices: Uint32Array): void {
     const { latent, classes } = this.model.config;
     const B = indices.length;
-    const { x, label } = gather(this.#data, this.#data.train, indices, classes);
-    const eps = { data: this.#noise.normal(this.#step, B * latent), shape: [B, latent] };
-    let capture = this.#captures.get(B);
-    if (!capture) {
-      capture = this.engine.capture(`step of ${B}`, (inputs) => this.#record(inputs));
-      this.#captures.set(B, capture);
+    let step = this.#captures.get(B);
+    const batch = gather(this.#data, this.#data.train, indices, classes, step?.batch);
+    if (!step) {
+      step = { batch, capture: this.engine.capture(`step of ${B}`, (inputs) => this.#record(inputs)) };
+      this.#captures.set(B, step);
     }
-    capture.run(label ? { x, eps, label } : { x, eps });
+    const eps = { data: this.#noise.normal(this.#step, B * latent), shape: [B, latent] };
+    step.capture.run({ ...batch, eps });
     this.#step++;
   }
 

@@ -78,17 +78,21 @@ export function stftPlan(engine: Engine, op: string, o: StftOptions): StftPlan {
   };
 }
 
-/** Columns of the frames of x (B, T). @throws ShapeError if x is not (B, T) or too short. */
-export function analysisColumns(op: string, x: Tensor, p: StftPlan): Columns {
-  if (x.rank !== 2) throw new ShapeError(`${op}: x ${shapeText(x.shape)}; it must be (B, T)`);
-  const [B, T] = x.shape;
+/** Frames of a wave of T samples. @throws ShapeError if it is too short. */
+export function analysisFrames(op: string, T: number, p: StftPlan): number {
   if (p.reflect && T <= p.offset)
     throw new ShapeError(
       `${op}: ${T} samples cannot be mirrored over nFft / 2 = ${p.offset}; give more, or padMode 'constant'`,
     );
   const rest = T + 2 * p.offset - p.nFft;
   if (rest < 0) throw new ShapeError(`${op}: ${T} samples are fewer than nFft ${p.nFft}; pad the wave`);
-  return frameColumns(B, 1 + Math.floor(rest / p.hop));
+  return 1 + Math.floor(rest / p.hop);
+}
+
+/** Columns of the frames of x (B, T). @throws ShapeError if x is not (B, T) or too short. */
+function analysisColumns(op: string, x: Tensor, p: StftPlan): Columns {
+  if (x.rank !== 2) throw new ShapeError(`${op}: x ${shapeText(x.shape)}; it must be (B, T)`);
+  return frameColumns(x.shape[0], analysisFrames(op, x.shape[1], p));
 }
 
 /** Frames of x, windowed and transformed into a target of F bins. */
@@ -144,7 +148,7 @@ const floor = 1e-10;
 const refused = 1e-11;
 
 /**
- * 1 / (sum of squared windows) for `length` samples from the plan's offset on.
+ * (1, length): 1 / (sum of squared windows) for `length` samples from the plan's offset on.
  * @throws ShapeError where a centred inverse would divide by less than 1e-11.
  */
 export function overlapFactor(
@@ -155,19 +159,18 @@ export function overlapFactor(
   length: number,
 ): Tensor {
   const { nFft, hop, offset, values } = p;
-  const sums = new Float64Array(nFft + hop * (frames - 1));
-  for (let f = 0; f < frames; f++) for (let e = 0; e < nFft; e++) sums[f * hop + e] += values[e] * values[e];
-  const covered = sums.subarray(offset, offset + length);
-  const least = covered.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  if (p.center && least < refused)
-    throw new ShapeError(
-      `${op}: the squared windows add up to ${least} somewhere; use a smaller hopLength than ${hop} or another window`,
-    );
-  return engine.constant(`overlap ${p.key} ${hop} ${offset} ${frames} ${length}`, () => {
-    const data = new Float32Array(length);
-    covered.forEach((sum, t) => {
-      data[t] = 1 / Math.max(sum, floor);
-    });
+  return engine.constant(`overlap ${p.key} ${hop} ${offset} ${p.center} ${frames} ${length}`, () => {
+    const sums = new Float64Array(nFft + hop * (frames - 1));
+    for (let f = 0; f < frames; f++)
+      for (let e = 0; e < nFft; e++) sums[f * hop + e] += values[e] * values[e];
+    const covered = sums.subarray(offset, offset + length);
+    const least = covered.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+    if (p.center && least < refused)
+      throw new ShapeError(
+        `${op}: the squared windows add up to ${least} somewhere; use a smaller hopLength than ${hop} or another window`,
+      );
+    // Beyond the last frame nothing is added up, so any factor will do.
+    const data = Float32Array.from({ length }, (_, t) => 1 / Math.max(covered[t] ?? 1, floor));
     return { data, shape: [1, length] };
   });
 }

@@ -36,7 +36,7 @@ export function complexColumns(
   };
 }
 
-/** A real column tensor; `scale` is a WGSL expression in `e`, which multiplies what is stored. */
+/** A real column tensor of the given rows, as source and target. */
 export function realColumns(
   name: string,
   t: Tensor,
