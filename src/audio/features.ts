@@ -9,7 +9,7 @@ import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { pointwise } from '../engine/primitives.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
-import { at, dispatch, storeFrames } from '../shaders/fft/columns.ts';
+import { at, dispatch, partOf, storeFrames, valueType, width } from '../shaders/fft/columns.ts';
 import { powerColumns, type StftPlan, stftPlan } from '../shaders/stft.ts';
 import { type MelOptions, melBands } from './mel.ts';
 
@@ -111,15 +111,15 @@ function logMelWith(
     const { B, frames } = columns;
     const y = engine.empty([B, s.nMels, frames]);
     const { ranges, weights } = bandTables(engine, s);
-    const whole = frames % 4 === 0;
+    const whole = width > 1 && frames % width === 0;
     dispatch(
       engine,
       'logMel.bands',
       columns,
       s.nMels,
       [
-        { reads: { power: ['vec4f', power], ranges: ['vec4f', ranges], weights: ['f32', weights] } },
-        { writes: { y: [whole ? 'vec4f' : 'f32', y] }, floats },
+        { reads: { power: [valueType, power], ranges: ['vec4f', ranges], weights: ['f32', weights] } },
+        { writes: { y: [whole ? valueType : 'f32', y] }, floats },
       ],
       `let range = vec3u(ranges[item].xyz);
 var sum = V();
@@ -130,10 +130,10 @@ let db = ${dbPerNeper} * log(max(sum, V(${powerFloor})));
 let result = ${last};
 ${
   whole
-    ? `if (live) { y[(b * ${s.nMels}u + item) * u.quads + frame / 4u] = result; }`
+    ? `if (live) { y[(b * ${s.nMels}u + item) * u.quads + frame / ${width}u] = result; }`
     : storeFrames(
         'y',
-        (lane) => `result.${lane}`,
+        (i) => partOf('result', i),
         (i) => `(b * ${s.nMels}u + item) * u.frames + frame + ${i}u`,
       )
 }`,

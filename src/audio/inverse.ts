@@ -11,7 +11,15 @@ import { ShapeError } from '../engine/errors.ts';
 import { fill } from '../engine/primitives.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
 import { sqrt } from '../shaders/elementwise.ts';
-import { at, type Columns, columnTensor, dispatch, frameColumns, type Port } from '../shaders/fft/columns.ts';
+import {
+  at,
+  type Columns,
+  columnTensor,
+  dispatch,
+  frameColumns,
+  type Port,
+  valueType,
+} from '../shaders/fft/columns.ts';
 import { complexColumns, realColumns, realGrid, type Source } from '../shaders/fft/ports.ts';
 import {
   analyse,
@@ -104,8 +112,8 @@ function sweep(
 }
 ${start ? `${clear('0u', 'u32(starts[0])')} ${clear(`u32(starts[${s.nMels + 1}])`, `${F}u`)}` : ''}`;
   const port: Port = {
-    reads: { starts: ['f32', starts], pairs: ['vec2f', pairs], M: ['vec4f', t.M] },
-    writes: { S: ['vec4f', t.S], P: ['vec4f', t.P] },
+    reads: { starts: ['f32', starts], pairs: ['vec2f', pairs], M: [valueType, t.M] },
+    writes: { S: [valueType, t.S], P: [valueType, t.P] },
     uniforms: { updates },
   };
   dispatch(engine, start ? 'nnls.start' : 'nnls.update', c, 1, [port], body);

@@ -1,7 +1,8 @@
 // Capture and replay. The first run of a captured function executes it as usual while every dispatch is noted down
 // as {pipeline, bind group, grid}; later runs write the inputs, encode that list in one pass and submit once. Both
 // give the same bits, because they are the same dispatches on the same buffers. The buffers belong to the capture
-// until it is disposed. What JavaScript computes anew for each step (noise, learning rate, step count) is a feed.
+// until it is disposed. What JavaScript computes anew for each step (noise, learning rate, step count) is a feed. A
+// captured backward overwrites the gradients, so that a replay does not add to the last one's.
 
 import type { Engine } from './engine.ts';
 import { DeviceError, ShapeError } from './errors.ts';

@@ -31,6 +31,9 @@ export class Engine {
   readonly maxBinding: number;
   /** Whether operations are put on the tape; see noGrad. */
   gradMode = true;
+  /** Number of the capture being recorded, 0 outside any. */
+  captureSerial = 0;
+  #captures = 0;
   /** Called once if the device is lost, with the reason. */
   onLost: ((reason: string) => void) | null = null;
   readonly #open: OpenDevice;
@@ -259,10 +262,12 @@ export class Engine {
     this.#scopes = [];
     this.#pool = pool;
     this.#feeds = feeds;
+    this.captureSerial = ++this.#captures;
     const leave = () => {
       this.#scopes = scopes;
       this.#pool = this.#root;
       this.#feeds = null;
+      this.captureSerial = 0;
     };
     return { pool, feeds, leave };
   }

@@ -3,7 +3,7 @@
 // outputs summed. A backward function asks `into(i)` where to put the gradient of input i: for a parameter that is
 // its slice of the flat gradient buffer, so that no copy follows; `accumulate(i)` tells kernels that can add.
 
-import { ShapeError } from './errors.ts';
+import { DeviceError, ShapeError } from './errors.ts';
 import { addInto, fill } from './primitives.ts';
 import { sameShape, shapeText, type Tensor } from './tensor.ts';
 
@@ -144,7 +144,7 @@ function visit(node: Node, pending: Map<Tensor, Pending>): void {
     },
     accumulate: (i) => {
       const input = node.inputs[i];
-      const started = input.grad ? (input.gradStale ? null : input.grad) : ownGradient(input, pending);
+      const started = input.grad ? startedGradient(input) : ownGradient(input, pending);
       return started ? { tensor: started, add: true } : { tensor: gradients.into(i), add: false };
     },
     pass: (i, gradient) => {
@@ -165,11 +165,23 @@ function ownGradient(input: Tensor, pending: Map<Tensor, Pending>): Tensor | nul
   return found?.own ? found.tensor : null;
 }
 
+/** A parameter's gradient if a backward has begun it already, to be added to. */
+function startedGradient(input: Tensor): Tensor | null {
+  if (input.gradStale) return null;
+  if (input.gradSince !== input.engine.captureSerial)
+    throw new DeviceError(
+      'backward: a captured step would add, at every replay, to a gradient that was there before the capture (or ' +
+        'that a capture left there); call zeroGrad() of the parameters first',
+    );
+  return input.grad;
+}
+
 /** Where a first contribution may be written at once: a parameter's stale gradient, or a new tensor. */
 function claim(input: Tensor, pending: Map<Tensor, Pending>): Tensor | null {
   if (input.grad) {
-    if (!input.gradStale) return null;
+    if (startedGradient(input)) return null;
     input.gradStale = false;
+    input.gradSince = input.engine.captureSerial;
     return input.grad;
   }
   if (pending.has(input)) return null;

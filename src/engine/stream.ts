@@ -39,6 +39,7 @@ export class Stream {
   #recording: Dispatch[] | null = null;
   #busySince = 0;
   #expected = 0;
+  #dozedUntil = 0;
   readonly #work = new Map<Cost, number>();
 
   constructor(device: GPUDevice) {
@@ -102,15 +103,20 @@ export class Stream {
   /** Sleeps until the submitted work is likely to be nearly done. */
   async doze(): Promise<void> {
     const rest = (this.#busySince + this.#expected - performance.now()) * sleepShare;
-    if (this.#work.size > 0 && rest > shortestSleep) await new Promise((done) => setTimeout(done, rest));
+    const sleeps = this.#work.size > 0 && rest > shortestSleep;
+    if (sleeps) await new Promise((done) => setTimeout(done, rest));
+    this.#dozedUntil = sleeps ? performance.now() : 0;
   }
 
   /** The GPU is known to be idle now: learn from how long the work took. */
   settled(): void {
     if (this.#work.size === 1) {
       const [[cost, count]] = this.#work;
-      const ms = (performance.now() - this.#busySince) / count;
-      cost.ms = cost.ms === 0 ? ms : Math.min(ms, cost.ms * 0.7 + ms * 0.3);
+      const now = performance.now();
+      const ms = (now - this.#busySince) / count;
+      // Whoever finds the work done on waking has slept too long, and cannot tell by how much.
+      const overslept = this.#dozedUntil > 0 && now - this.#dozedUntil < 1;
+      cost.ms = overslept ? 0.6 * ms : ms;
     }
     this.#work.clear();
     this.#expected = 0;

@@ -85,6 +85,8 @@ export class Tensor {
   grad: Tensor | null = null;
   /** The next contribution to `grad` overwrites it. */
   gradStale = true;
+  /** The capture in which `grad` was begun, 0 outside any. */
+  gradSince = 0;
   requiresGrad = false;
 
   constructor(engine: Engine, shape: Shape, storage: Storage, offset = 0) {

@@ -9,7 +9,7 @@ import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
 import { mul } from './elementwise.ts';
-import { at, type Columns, columnTensor, frameColumns } from './fft/columns.ts';
+import { at, type Columns, columnTensor, frameColumns, valueType } from './fft/columns.ts';
 import { checkPowerOfTwo } from './fft/fft.ts';
 import { type Framing, type OverlapAdd, overlapAdd, waveFrames, windowedColumns } from './fft/frames.ts';
 import { type BinWeights, hermitianTransform, realTransform } from './fft/passes.ts';
@@ -112,7 +112,7 @@ export function powerColumns(name: string, x: Tensor, p: StftPlan): { power: Ten
   const columns = analysisColumns(name, x, p);
   const power = columnTensor(x.engine, columns, p.F, 1);
   analyse(name, x, p, columns, {
-    writes: { power: ['vec4f', power] },
+    writes: { power: [valueType, power] },
     store: (e, re, im) => `power[${at(columns, e, p.F, 1)}] = ${re} * ${re} + ${im} * ${im};`,
   });
   return { power, columns };

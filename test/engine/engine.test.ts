@@ -118,6 +118,23 @@ describe('capture', () => {
     expect(engine.bytes).toBe(before);
   });
 
+  test('refuses to add, at every replay, to a gradient from before', async () => {
+    const params = new Parameters(engine);
+    const w = params.add('w', [2], Float32Array.of(1, 2));
+    backward(sum(w));
+    const step = engine.capture('twice', () => {
+      const loss = sum(square(w));
+      backward(loss);
+      backward(sum(w));
+      return loss;
+    });
+    expect(() => step.run({})).toThrow(/zeroGrad\(\)/);
+    params.zeroGrad();
+    for (let i = 0; i < 3; i++) step.run({});
+    closeTo(await (w.grad as Tensor).read(), [3, 5], exact, 'dw');
+    step.dispose();
+  });
+
   test('refuses reads and writes while it records, and recovers from an error inside', async () => {
     const outside = engine.tensor([1, 2]);
     const step = engine.capture('bad', () => {

@@ -22,24 +22,32 @@ export interface Columns {
   lanes: number;
 }
 
-const tileLanes = 16;
+/** Transforms of a column. */
+export const width: number = Number(process.env.W ?? 1);
+/** The type of a value of a column. */
+export const valueType: Element = ({ 1: 'f32', 2: 'vec2f', 4: 'vec4f' } as any)[width];
+/** Numbers 0 .. width - 1. */
+export const parts = Array.from({ length: width }, (_, i) => i);
+/** Part i of a value. */
+export const partOf = (value: string, i: number): string => (width === 1 ? value : `${value}.${'xyzw'[i]}`);
+const tileLanes = Number(process.env.L ?? 64 / width);
 const rowsWorkgroup = 64;
 
 /** Columns for B x frames transforms that lie side by side. */
 export function frameColumns(B: number, frames: number): Columns {
-  const quads = Math.ceil(frames / 4);
+  const quads = Math.ceil(frames / width);
   return { B, frames, quads, tiles: Math.ceil((B * quads) / tileLanes), lanes: tileLanes };
 }
 
 /** Columns for transforms along the last axis of `rows` rows. */
 export function rowColumns(rows: number): Columns {
-  const quads = Math.ceil(rows / 4);
+  const quads = Math.ceil(rows / width);
   return { B: 1, frames: rows, quads, tiles: quads, lanes: 1 };
 }
 
 /** An uninitialised tensor of `rows` values for every column; parts 2 for complex values. */
 export function columnTensor(engine: Engine, c: Columns, rows: number, parts: 1 | 2): Tensor {
-  return engine.empty([c.tiles, rows, parts, c.lanes, 4]);
+  return engine.empty([c.tiles, rows, parts, c.lanes, width]);
 }
 
 /** WGSL index of the vec4f at a row of a column tensor. */
@@ -81,7 +89,7 @@ export function dispatch(
   const tensors = Object.entries({ ...reads, ...writes }).map(([k, [, t]]) => [k, t]);
   const place = `let live = col < u.B * u.quads;
 let b = min(col / u.quads, u.B - 1u);
-let frame = (col - b * u.quads) * 4u;`;
+let frame = (col - b * u.quads) * ${width}u;`;
   const tiled = c.lanes > 1;
   run(
     engine,
@@ -94,7 +102,10 @@ let frame = (col - b * u.quads) * 4u;`;
         ...Object.fromEntries(Object.keys(floats).map((k) => [k, 'f32' as const])),
       },
       workgroup: tiled ? c.lanes : rowsWorkgroup,
-      declarations: ['alias V = vec4f;', ...new Set(ports.map((p) => p.declarations ?? ''))].join('\n'),
+      declarations: [
+        `alias V = ${valueType === 'vec4f' ? 'vec4f' : valueType};`,
+        ...new Set(ports.map((p) => p.declarations ?? '')),
+      ].join('\n'),
       body: tiled
         ? `let item = group % u.items;
 let tile = group / u.items;
@@ -116,14 +127,12 @@ ${body}
   );
 }
 
-/** A store of the four frames of `value` that exist; `index` gives the place of frame `frame + i`. */
+/** Stores the parts of `value` that exist; `index` gives the place of frame `frame + i`. */
 export function storeFrames(
   target: string,
-  value: (lane: string) => string,
+  value: (i: number) => string,
   index: (i: number) => string,
 ): string {
-  const each = ['x', 'y', 'z', 'w'].map(
-    (lane, i) => `if (frame + ${i}u < u.frames) { ${target}[${index(i)}] = ${value(lane)}; }`,
-  );
+  const each = parts.map((i) => `if (frame + ${i}u < u.frames) { ${target}[${index(i)}] = ${value(i)}; }`);
   return `if (live) { ${each.join(' ')} }`;
 }

@@ -5,7 +5,7 @@
 
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { at, type Columns } from './columns.ts';
+import { at, type Columns, parts, valueType, width } from './columns.ts';
 import type { Source, Target } from './ports.ts';
 
 export interface Framing {
@@ -34,9 +34,8 @@ export function waveFrames(wave: Tensor, f: Framing): Source {
     declarations: `fn sampleAt(row: u32, p: i32) -> f32 {
   ${place}
 }
-fn framesAt(row: u32, p: i32) -> vec4f {
-  let h = i32(u.hop);
-  return vec4f(sampleAt(row, p), sampleAt(row, p + h), sampleAt(row, p + 2 * h), sampleAt(row, p + 3 * h));
+fn framesAt(row: u32, p: i32) -> V {
+  return V(${parts.map((i) => `sampleAt(row, p + ${i} * i32(u.hop))`).join(', ')});
 }`,
     load: (x, e) => `let ${x}r = window[${e}] * framesAt(b, i32(frame * u.hop + ${e}) - i32(u.offset));`,
   };
@@ -46,7 +45,7 @@ fn framesAt(row: u32, p: i32) -> vec4f {
 export function windowedColumns(frames: Tensor, window: Tensor, c: Columns, nFft: number): Target {
   return {
     reads: { window: ['f32', window] },
-    writes: { frames: ['vec4f', frames] },
+    writes: { frames: [valueType, frames] },
     store: (e, re) => `frames[${at(c, e, nFft, 1)}] = ${re} * window[${e}];`,
   };
 }
@@ -82,13 +81,13 @@ function quotient(x: string, n: number): { over: string; rest: string } {
 function overlapFunction({ framing: { nFft, hop }, columns: { lanes } }: OverlapAdd): string {
   const inside = nFft % hop === 0 ? '' : ` && within < ${nFft}u`;
   const place = quotient('p', hop);
-  const quad = quotient('frame', 4);
+  const quad = quotient('frame', width);
   const tile = quotient('col', lanes);
   const each = (i: string) => `{
     let frame = u32(clamp(f - ${i}, 0, i32(u.frameCount) - 1));
     let within = ${place.rest} + u32(${i}) * ${hop}u;
     let col = row * u.quads + ${quad.over};
-    let value = frames[((${tile.over} * ${nFft}u + within) * ${lanes}u + ${tile.rest}) * 4u + ${quad.rest}];
+    let value = frames[((${tile.over} * ${nFft}u + within) * ${lanes}u + ${tile.rest}) * ${width}u + ${quad.rest}];
     sum += select(0.0, value, i32(frame) == f - ${i}${inside});
   }`;
   const most = Math.ceil(nFft / hop);

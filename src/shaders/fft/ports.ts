@@ -3,7 +3,7 @@
 // its own, so one kernel may have several. Sources read existing frames again in place of frames that don't exist.
 
 import type { Tensor } from '../../engine/tensor.ts';
-import { at, type Columns, type Port, storeFrames } from './columns.ts';
+import { at, type Columns, type Port, partOf, parts, storeFrames, valueType } from './columns.ts';
 
 export interface Source extends Port {
   load(name: string, e: string): string;
@@ -12,8 +12,6 @@ export interface Source extends Port {
 export interface Target extends Port {
   store(e: string, re: string, im: string): string;
 }
-
-const four = [0, 1, 2, 3];
 
 /** A complex column tensor of the given rows, as source and target. */
 export function complexColumns(
@@ -26,11 +24,11 @@ export function complexColumns(
   const im = (e: string) => at(c, e, rows, 2, 1);
   return {
     source: {
-      reads: { [name]: ['vec4f', t] },
+      reads: { [name]: [valueType, t] },
       load: (x, e) => `let ${x}r = ${name}[${re(e)}]; let ${x}i = ${name}[${im(e)}];`,
     },
     target: {
-      writes: { [name]: ['vec4f', t] },
+      writes: { [name]: [valueType, t] },
       store: (e, r, i) => `${name}[${re(e)}] = ${r}; ${name}[${im(e)}] = ${i};`,
     },
   };
@@ -44,8 +42,11 @@ export function realColumns(
   rows: number,
 ): { source: Source; target: Target } {
   return {
-    source: { reads: { [name]: ['vec4f', t] }, load: (x, e) => `let ${x}r = ${name}[${at(c, e, rows, 1)}];` },
-    target: { writes: { [name]: ['vec4f', t] }, store: (e, r) => `${name}[${at(c, e, rows, 1)}] = ${r};` },
+    source: {
+      reads: { [name]: [valueType, t] },
+      load: (x, e) => `let ${x}r = ${name}[${at(c, e, rows, 1)}];`,
+    },
+    target: { writes: { [name]: [valueType, t] }, store: (e, r) => `${name}[${at(c, e, rows, 1)}] = ${r};` },
   };
 }
 
@@ -58,14 +59,14 @@ export function realRows(name: string, t: Tensor, n: number): { source: Source; 
   return {
     source: {
       reads: { [name]: ['f32', t] },
-      load: (x, e) => `let ${x}r = V(${four.map((i) => `${name}[${inRow(i, n, e)}]`).join(', ')});`,
+      load: (x, e) => `let ${x}r = V(${parts.map((i) => `${name}[${inRow(i, n, e)}]`).join(', ')});`,
     },
     target: {
       writes: { [name]: ['f32', t] },
       store: (e, re) =>
         storeFrames(
           name,
-          (lane) => `${re}.${lane}`,
+          (i) => partOf(re, i),
           (i) => inRow(i, n, e),
         ),
     },
@@ -83,9 +84,9 @@ function pairs(
       reads: { [name]: ['vec2f', t] },
       load: (x, e) =>
         [
-          ...four.map((i) => `let ${x}${i} = ${name}[${index(i, e)}];`),
-          `let ${x}r = V(${four.map((i) => `${x}${i}.x`).join(', ')});`,
-          `let ${x}i = V(${four.map((i) => `${x}${i}.y`).join(', ')});`,
+          ...parts.map((i) => `let ${x}${i} = ${name}[${index(i, e)}];`),
+          `let ${x}r = V(${parts.map((i) => `${x}${i}.x`).join(', ')});`,
+          `let ${x}i = V(${parts.map((i) => `${x}${i}.y`).join(', ')});`,
         ].join(' '),
     },
     target: {
@@ -93,7 +94,7 @@ function pairs(
       store: (e, re, im) =>
         storeFrames(
           name,
-          (lane) => `vec2f(${re}.${lane}, ${im}.${lane})`,
+          (i) => `vec2f(${partOf(re, i)}, ${partOf(im, i)})`,
           (i) => index(i, e),
         ),
     },
@@ -111,7 +112,7 @@ export const spectrogram = (name: string, t: Tensor, F: number) =>
 export const realGrid = (name: string, t: Tensor, rows: number): Source => ({
   reads: { [name]: ['f32', t] },
   load: (x, e) => {
-    const each = four.map(
+    const each = parts.map(
       (i) => `${name}[(b * ${rows}u + ${e}) * u.frames + min(frame + ${i}u, u.frames - 1u)]`,
     );
     return `let ${x}r = V(${each.join(', ')});`;

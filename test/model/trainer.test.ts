@@ -1,0 +1,281 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { referenceFeatures } from '../../src/audio/features.ts';
+import { decodeModel } from '../../src/model/checkpoint.ts';
+import { type Dataset, epochBatches, type Split } from '../../src/model/dataset.ts';
+import { reconstructionTerm } from '../../src/model/objective.ts';
+import { checkConfig, presetConfig, setOption, type TrainConfig } from '../../src/model/presets.ts';
+import { samplePrior } from '../../src/model/sampling.ts';
+import { Trainer } from '../../src/model/trainer.ts';
+import { type Engine, NonFiniteError, openEngine, Random, Vae, vaeLoss } from '../../src/node.ts';
+import { RunFolder } from '../../src/runFolder.ts';
+import { trainRun } from '../../src/trainRun.ts';
+import { closeTo } from '../close.ts';
+
+let engine: Engine;
+let dir: string;
+beforeAll(async () => {
+  engine = await openEngine();
+  dir = mkdtempSync(join(tmpdir(), 'formant-trainer-'));
+});
+afterAll(() => {
+  engine.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const mels = 8;
+const frames = 16;
+
+/** Two kinds of pattern, told apart by their label, with noise. */
+function patterns(count: number, stream: string): Split {
+  const noise = new Random(5, stream).uniform(0, count * mels * frames);
+  const label = Int32Array.from({ length: count }, (_, i) => i % 2);
+  const x = noise.map((v, i) => {
+    const example = Math.floor(i / (mels * frames));
+    const band = Math.floor(i / frames) % mels;
+    return 0.1 * v + (band % 2 === label[example] ? 0.8 : 0.1);
+  });
+  return { count, x, label, names: Array.from({ length: count }, (_, i) => `${i}`) };
+}
+
+const data: Dataset = {
+  shape: [mels, frames],
+  labels: ['even', 'odd'],
+  train: patterns(20, 'train'),
+  valid: patterns(6, 'valid'),
+  test: patterns(10, 'test'),
+};
+
+const small: TrainConfig = {
+  ...presetConfig('demo', 'cvae'),
+  channels: [6, 8],
+  kernel: 3,
+  hidden: 16,
+  latent: 3,
+  batch: 8,
+  epochs: 30,
+};
+
+async function finish(trainer: Trainer, pauseEvery = 0) {
+  const epochs = [];
+  for await (const event of trainer.train(pauseEvery)) if (event.kind === 'epoch') epochs.push(event.row);
+  return epochs;
+}
+
+describe.each([
+  ['cvae', 'fixed'],
+  ['vae', 'optimal'],
+  ['vae', 'bernoulli'],
+] as const)('%s, %s likelihood', (model, likelihood) => {
+  test('learns, and its test figures agree with each other', async () => {
+    const trainer = new Trainer(engine, { ...small, model, likelihood, weight: 50, lr: 3e-3, epochs: 100, betaWarmup: 20 }, data, 80);
+    const epochs = await finish(trainer);
+    expect(epochs).toHaveLength(100);
+    const [first, last] = [epochs[0], epochs[99]];
+    expect(last.train.loss).toBeLessThan(first.train.loss);
+    const figures = last.test;
+    if (!figures) throw new Error('no test figures');
+    // A noise of 0.1 wide is 2.3 dB rms of 80; telling the two patterns apart is what brings it near.
+    expect(figures.dbRmse).toBeLessThan(8);
+    expect(figures.dbRmse).toBeCloseTo(80 * Math.sqrt(figures.mse), 9);
+    expect(figures.negElbo).toBeCloseTo(figures.recon + figures.kl, 9);
+    expect(await trainer.evaluate('test')).toEqual(figures);
+    trainer.dispose();
+  });
+});
+
+test('beta rises linearly over the warm-up', async () => {
+  const trainer = new Trainer(engine, { ...small, betaWarmup: 2, beta: 0.5, epochs: 3 }, data, 80);
+  const betas: number[] = [];
+  for await (const event of trainer.train(1))
+    if (event.kind === 'steps') for (const r of event.rows) betas.push((r.loss - r.recon) / r.kl);
+  // Three steps an epoch, six of warm-up.
+  const want = Array.from({ length: 9 }, (_, i) => 0.5 * Math.min(1, i / 6));
+  closeTo(betas, want, { relative: 1e-2, ofRms: 5e-3 }, 'beta');
+  trainer.dispose();
+});
+
+test('state taken in the middle of an epoch continues to the same bits', async () => {
+  const whole = new Trainer(engine, { ...small, epochs: 4 }, data, 80);
+  const rows = await finish(whole);
+  const half = new Trainer(engine, { ...small, epochs: 4 }, data, 80);
+  for await (const event of half.train(5)) if (event.kind === 'steps' && half.step === 5) break;
+  const state = await half.state();
+  expect(state.step).toBe(5);
+  const rest = new Trainer(engine, { ...small, epochs: 4 }, data, 80);
+  rest.load(state);
+  const resumed = await finish(rest);
+  expect(resumed.map((r) => ({ ...r, seconds: 0 }))).toEqual(
+    rows.slice(1).map((r) => ({ ...r, seconds: 0 })),
+  );
+  expect((await rest.state()).params).toEqual((await whole.state()).params);
+  for (const t of [whole, half, rest]) t.dispose();
+});
+
+test('a loss that stops being finite stops training by name, with the weights of the step before', async () => {
+  const bad = {
+    ...data,
+    train: { ...data.train, x: data.train.x.map((v, i) => (i === 900 ? Number.NaN : v)) },
+  };
+  const trainer = new Trainer(engine, { ...small, epochs: 5 }, bad, 80);
+  const rows: number[] = [];
+  const run = async () => {
+    for await (const event of trainer.train(1))
+      if (event.kind === 'steps') {
+        rows.push(...event.rows.map((r) => r.step));
+      }
+  };
+  await expect(run()).rejects.toThrow(NonFiniteError);
+  await expect(run()).rejects.toThrow(/step \d+: loss .*not finite.*--lr/);
+  const { params } = await trainer.state();
+  for (const { data: values } of Object.values(params)) expect(values.every(Number.isFinite)).toBe(true);
+  trainer.dispose();
+});
+
+describe('a run in its folder', () => {
+  const info = {
+    config: { ...small, epochs: 6 },
+    features: { ...referenceFeatures, maxDb: 0 },
+    labels: ['even', 'odd'],
+  };
+  const start = async (name: string, over: Partial<Parameters<typeof trainRun>[0]> = {}) => {
+    const folder = await RunFolder.create(join(dir, name));
+    const signal = new AbortController().signal;
+    const options = {
+      engine,
+      reopen: () => openEngine(),
+      folder,
+      info,
+      data,
+      from: null,
+      checkpointEvery: 4,
+      signal,
+    };
+    return { folder, result: await trainRun({ ...options, ...over }) };
+  };
+
+  test('a device lost on the way is opened again, and the result is the same', async () => {
+    const whole = await start('whole');
+    const doomed = await openEngine();
+    let runs = 0;
+    const record = doomed.stream.replay.bind(doomed.stream);
+    doomed.stream.replay = (list, cost) => {
+      if (++runs === 9) doomed.device.destroy();
+      record(list, cost);
+    };
+    let reopened = 0;
+    const reopen = () => {
+      reopened++;
+      return openEngine();
+    };
+    const lost = await start('lost', { engine: doomed, reopen });
+    doomed.close();
+    expect(reopened).toBe(1);
+    expect({ ...lost.result, run: '', msPerStep: 0 }).toEqual({ ...whole.result, run: '', msPerStep: 0 });
+    const model = (folder: RunFolder) => readFileSync(folder.path('model.safetensors'));
+    expect(model(lost.folder).equals(model(whole.folder))).toBe(true);
+  });
+
+  test('the best checkpoint is chosen on the validation part, and is the model that plays', async () => {
+    const { folder } = await start('best');
+    const rows = readFileSync(folder.path('metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((l) => JSON.parse(l));
+    const epochs = rows.filter((r) => r.epoch);
+    const best = epochs.reduce((a, b) => (b.valid.negElbo < a.valid.negElbo ? b : a));
+    expect(await folder.checkpointName('best')).toBe(`step-${`${3 * best.epoch}`.padStart(8, '0')}`);
+    expect(await folder.checkpointName('last')).toBe('step-00000018');
+    const file = decodeModel(await folder.read('model.safetensors', ''), 'model');
+    const model = new Vae(
+      engine,
+      { inputs: mels, frames, channels: [6, 8], kernel: 3, hidden: 16, latent: 3, classes: 2 },
+      0,
+    );
+    model.params.load(file.params);
+    expect(existsSync(folder.path('checkpoints', 'best'))).toBe(true);
+    expect(file.labels).toEqual(['even', 'odd']);
+  });
+});
+
+test('a sample depends on seed, label and number, not on how many are asked for', async () => {
+  const model = new Vae(
+    engine,
+    { inputs: mels, frames, channels: [6, 8], kernel: 3, hidden: 16, latent: 3, classes: 2 },
+    1,
+  );
+  const sample = async (label: number, indices: number[], seed = 1, temperature = 1) => {
+    const t = samplePrior(engine, model, { label, indices, temperature, seed });
+    const values = await t.read();
+    t.dispose();
+    return values;
+  };
+  const size = mels * frames;
+  const three = await sample(0, [0, 1, 2]);
+  closeTo(
+    three.slice(size, 2 * size),
+    await sample(0, [1]),
+    { relative: 1e-6, ofRms: 0 },
+    'the second alone',
+  );
+  expect([...(await sample(0, [1], 2))]).not.toEqual([...(await sample(0, [1]))]);
+  expect([...(await sample(1, [1], 1, 0))]).toEqual([...(await sample(1, [7], 9, 0))]);
+  expect(() => samplePrior(engine, model, { label: null, indices: [0], temperature: 1, seed: 1 })).toThrow(
+    /2 classes/,
+  );
+});
+
+test('an epoch visits every example once, in another order each time', () => {
+  const flat = (epoch: number) => epochBatches(50, 8, 1, epoch).flatMap((b) => [...b]);
+  expect([...flat(0)].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  expect(flat(0)).not.toEqual(flat(1));
+  expect(flat(1)).toEqual(flat(1));
+  expect(epochBatches(50, 8, 1, 0).map((b) => b.length)).toEqual([8, 8, 8, 8, 8, 8, 2]);
+});
+
+test('the loss is the reconstruction term plus KL, whatever the likelihood', async () => {
+  const model = new Vae(
+    engine,
+    { inputs: mels, frames, channels: [6, 8], kernel: 3, hidden: 16, latent: 3, classes: 0 },
+    1,
+  );
+  const x = engine.tensor(data.train.x.slice(0, 4 * mels * frames), [4, mels, frames]);
+  const eps = engine.tensor(new Random(1, 'eps').normal(0, 12), [4, 3]);
+  const D = mels * frames;
+  for (const likelihood of ['fixed', 'optimal', 'bernoulli'] as const) {
+    const out = engine.noGrad(() =>
+      vaeLoss(model, x, eps, null, engine.tensor([0.3]), { likelihood, weight: 7 }),
+    );
+    const [metrics, made, target, kl] = await engine.read([out.metrics, out.reconstruction, x, out.kl]);
+    let error = 0;
+    made.forEach((v, i) => {
+      const t = target[i];
+      error += likelihood === 'bernoulli' ? Math.log1p(Math.exp(v)) - t * v : (v - t) ** 2;
+    });
+    const recon = reconstructionTerm(error / 4, D, { likelihood, weight: 7 });
+    const meanKl = kl.reduce((a, b) => a + b) / 4;
+    closeTo(metrics, [recon + 0.3 * meanKl, recon, meanKl], { relative: 1e-4, ofRms: 0 }, likelihood);
+  }
+});
+
+test('settings are checked by name and value', () => {
+  expect(setOption(small, 'channels=4,5').channels).toEqual([4, 5]);
+  expect(setOption(small, 'validation=true').validation).toBe(true);
+  expect(setOption(small, 'likelihood=optimal').likelihood).toBe('optimal');
+  for (const text of [
+    'latent=0',
+    'latent=1.5',
+    'latent=',
+    'latent',
+    'kernel=4',
+    'channels=',
+    'lr=-1',
+    'model=gan',
+    'preset=x',
+    'validation=1',
+  ])
+    expect(() => setOption(small, text), text).toThrow();
+  expect(() => checkConfig({ ...small, seed: -1 })).toThrow(/seed -1/);
+});
