@@ -53,7 +53,7 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
 const tight = { relative: 1e-5, ofRms: 2e-6 };
 
 describe('transforms', () => {
-  // One pass, two, three and four; 5 rows leave a column of four part empty.
+  // One pass, two, three and four; 5 rows leave half a column empty.
   test.each([1, 2, 4, 32, 64, 512, 1024, 16384])('rfft and irfft of %i', async (n) => {
     const rows = n > 2000 ? 1 : 5;
     const bins = Math.floor(n / 2) + 1;
@@ -129,13 +129,13 @@ function vowel(length: number, rate: number): Float32Array {
   });
 }
 
-/** 18 frames: not a multiple of four. */
+/** 17 frames: the last column is half empty. */
 const small: FeatureSettings = {
   ...referenceFeatures,
   length: 704,
   pad: 20,
   nFft: 128,
-  hopLength: 36,
+  hopLength: 38,
   nMels: 13,
   maxDb: 10,
 };
@@ -168,7 +168,7 @@ describe('features', () => {
 
   test('log-mel in dB', async () => {
     const db = logMel(engine, batch(clips()), small);
-    expect(db.shape).toEqual([3, 13, 18]);
+    expect(db.shape).toEqual([3, 13, 17]);
     const want = clips().flatMap((x) => [...referenceLogMel(x, small)]);
     closeTo(await db.read(), want, { relative: 0, ofRms: 1e-5 }, 'logMel');
   });
