@@ -3,6 +3,7 @@
 export * from './audio/features.ts';
 export { featuresToWaves, type GriffinLimOptions, griffinLim, type InverseOptions } from './audio/inverse.ts';
 export { type MelBand, type MelOptions, melBands, melFilterbank } from './audio/mel.ts';
+export { decodeWav, encodeWav } from './audio/wav.ts';
 export { Capture, type Inputs } from './engine/capture.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
 export * from './engine/errors.ts';
@@ -13,7 +14,23 @@ export { Parameters } from './engine/params.ts';
 export { type ProfileRow, profileTable } from './engine/profile.ts';
 export { Random } from './engine/random.ts';
 export { type HostArray, type Shape, Tensor } from './engine/tensor.ts';
+export {
+  buildModel,
+  decodeCheckpoint,
+  decodeModel,
+  encodeCheckpoint,
+  encodeModel,
+  type ModelFile,
+  type ModelInfo,
+} from './model/checkpoint.ts';
+export type { Dataset, Split } from './model/dataset.ts';
+export { type Evaluation, evaluate } from './model/evaluate.ts';
 export * from './model/layers.ts';
 export { type Likelihood, likelihoods, type VaeLoss, vaeLoss } from './model/objective.ts';
+export { presetConfig, presetNames, type TrainConfig } from './model/presets.ts';
+export { readSafetensors, writeSafetensors } from './model/safetensors.ts';
+export { type SampleOptions, samplePrior } from './model/sampling.ts';
+export { type SpeechClip, speechDataset } from './model/speech.ts';
+export { type EpochRow, type StepRow, type TrainEvent, Trainer, type TrainState } from './model/trainer.ts';
 export { Vae, type VaeConfig, type VaeOutput } from './model/vae.ts';
 export * from './shaders/index.ts';

@@ -66,9 +66,8 @@ interface Pending {
  * @param wanted tensors that are no parameters whose gradients are returned, in order.
  * @throws ShapeError if the loss has more than one element or depends on no parameter.
  */
-export function backward(loss: Tensor, wanted: readonly Tensor[] = [], upstream?: Tensor): Tensor[] {
-  const seed = upstream ?? ones(loss);
-  return backwardFrom([[loss, seed]], wanted);
+export function backward(loss: Tensor, wanted: readonly Tensor[] = []): Tensor[] {
+  return backwardFrom([[loss, ones(loss)]], wanted);
 }
 
 function ones(loss: Tensor): Tensor {

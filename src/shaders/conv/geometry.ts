@@ -60,7 +60,7 @@ export const axis = 'xyzw';
  * as whole vec4s and cut by swizzles; others float by float. Positions outside the row read as zero, and indices
  * are clamped, never skipped, so that every lane stays in step for a broadcast.
  */
-export function inputWindow(buffer: string, offsets: number[], stride: number, aligned: boolean, mask = '') {
+export function inputWindow(buffer: string, offsets: number[], stride: number, aligned: boolean) {
   const units = aligned ? 4 : 1;
   const needed = [...new Set(offsets.map((o) => Math.floor(o / units)))].sort((a, b) => a - b);
   const name = (v: number) => `${buffer}_${v < 0 ? `m${-v}` : v}`;
@@ -70,7 +70,7 @@ export function inputWindow(buffer: string, offsets: number[], stride: number, a
       .map((v) => {
         const at = `i32(${base} * ${aligned ? stride : 4 * stride}u) + ${v}`;
         return (
-          `let at_${name(v)} = ${at}; let in_${name(v)} = at_${name(v)} >= 0 && at_${name(v)} < i32(${length})${mask}; ` +
+          `let at_${name(v)} = ${at}; let in_${name(v)} = at_${name(v)} >= 0 && at_${name(v)} < i32(${length}); ` +
           `let i_${name(v)} = u32(clamp(at_${name(v)}, 0, i32(${length}) - 1));`
         );
       })
