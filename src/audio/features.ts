@@ -3,7 +3,7 @@
 // 512, hop 128, not centred: 64 frames of 64 Slaney bands.
 //   db = 10 log10(max(mel power, 1e-10))      x = clamp((db - M) / range + 1, 0, 1)
 // Three dispatches for a batch: frames into real transforms, lines into powers, powers into bands (one invocation
-// four frames of one band, over that band's bins only).
+// two frames of one band, over that band's bins only).
 
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
@@ -111,7 +111,7 @@ function logMelWith(
     const { B, frames } = columns;
     const y = engine.empty([B, s.nMels, frames]);
     const { ranges, weights } = bandTables(engine, s);
-    const whole = width > 1 && frames % width === 0;
+    const whole = frames % width === 0;
     dispatch(
       engine,
       'logMel.bands',
@@ -130,7 +130,7 @@ let db = ${dbPerNeper} * log(max(sum, V(${powerFloor})));
 let result = ${last};
 ${
   whole
-    ? `if (live) { y[(b * ${s.nMels}u + item) * u.quads + frame / ${width}u] = result; }`
+    ? `if (live) { y[(b * ${s.nMels}u + item) * u.pairs + frame / ${width}u] = result; }`
     : storeFrames(
         'y',
         (i) => partOf('result', i),

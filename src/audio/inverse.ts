@@ -2,7 +2,7 @@
 // Griffin-Lim. With W the mel filter bank and M a frame's mel power, NNLS repeats Lee & Seung's update, overrelaxed:
 //   S <- S * r^1.5,  r = (W^T M) / (W^T (W S))      from S = W^T M
 // (the exponent stays below 2, where it would cease to converge; 100 updates then do what 150 do with exponent 1).
-// A bin lies in two bands at most, so one invocation sweeps over the bins of its four frames, and gathers W S for the
+// A bin lies in two bands at most, so one invocation sweeps over the bins of its two frames, and gathers W S for the
 // next update on the way: a twentieth of the products of a dense update.
 // Griffin-Lim with momentum (Perraudin et al. 2013) as torchaudio.functional.griffinlim: five dispatches an iteration.
 
@@ -180,7 +180,7 @@ interface Search {
 
 /**
  * Fast Griffin-Lim from magnitudes in columns. torchaudio subtracts m times the previous spectrum from the rebuilt one;
- * both are transforms of waves, so here the waves are subtracted, which costs a hundredth of it.
+ * both are transforms of waves, so here the waves are subtracted, which moves half as many numbers.
  * @returns (B, length)
  */
 function searchPhases(engine: Engine, S: Tensor, c: Columns, p: StftPlan, o: Search): Tensor {

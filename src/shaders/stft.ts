@@ -1,5 +1,5 @@
 // Short-time Fourier transform and its inverse, as torch.stft and torch.istft (one-sided). Spectra are PyTorch's
-// (B, F, frames, 2), F = nFft/2 + 1: frames stand side by side, so a column of four frames is transformed at once
+// (B, F, frames, 2), F = nFft/2 + 1: frames stand side by side, so a column of two frames is transformed at once
 // (fft/columns.ts) and nothing is ever transposed. Analysis reads the wave, windows and transforms in the first pass
 // of the FFT; synthesis windows in its last pass, then adds up and divides by the sum of squared windows.
 // Limits: nFft a power of two.

@@ -70,7 +70,12 @@ describe.each([
   ['vae', 'bernoulli'],
 ] as const)('%s, %s likelihood', (model, likelihood) => {
   test('learns, and its test figures agree with each other', async () => {
-    const trainer = new Trainer(engine, { ...small, model, likelihood, weight: 50, lr: 3e-3, epochs: 100, betaWarmup: 20 }, data, 80);
+    const trainer = new Trainer(
+      engine,
+      { ...small, model, likelihood, weight: 50, lr: 3e-3, epochs: 100, betaWarmup: 20 },
+      data,
+      80,
+    );
     const epochs = await finish(trainer);
     expect(epochs).toHaveLength(100);
     const [first, last] = [epochs[0], epochs[99]];

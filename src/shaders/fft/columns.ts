@@ -1,7 +1,8 @@
-// How transforms lie in memory and on the machine. Four transforms that stand side by side (neighbouring frames, or
-// rows of a batch) are one column: every value is a vec4f `V` over them, so a butterfly is the same code for any
-// layout and needs no shuffling. Two arrangements of the columns:
-//   frames  16 columns are a tile, [tile][row][part][lane][4]: one invocation a column, loads along the lanes; what
+// How transforms lie in memory and on the machine. Two transforms that stand side by side (neighbouring frames, or
+// rows of a batch) are one column: every value is a vec2f `V` over them, so a butterfly is the same code for any
+// layout and needs no shuffling. (Four run no faster on lavapipe, where a load costs by the float, and compile three
+// times as long there.) Two arrangements of the columns:
+//   frames  32 columns are a tile, [tile][row][part][lane][2]: one invocation a column, loads along the lanes; what
 //           depends only on the row (twiddles, window) is the same for a workgroup; a tile stays in the cache
 //   rows    a tile is one column and the lanes run over the butterflies: for tensors whose last axis is transformed
 // `Port` is a place that a kernel reads values from or leaves them at; `dispatch` binds some ports to one body.
@@ -15,34 +16,35 @@ export interface Columns {
   /** Batches, and transforms in each. */
   B: number;
   frames: number;
-  /** Columns of a batch: frames / 4 rounded up. */
-  quads: number;
+  /** Columns of a batch: frames / 2 rounded up. */
+  pairs: number;
   tiles: number;
-  /** Columns of a tile: 16, or 1 for the arrangement `rows`. */
+  /** Columns of a tile: 32, or 1 for the arrangement `rows`. */
   lanes: number;
 }
 
 /** Transforms of a column. */
-export const width: number = Number(process.env.W ?? 1);
-/** The type of a value of a column. */
-export const valueType: Element = ({ 1: 'f32', 2: 'vec2f', 4: 'vec4f' } as any)[width];
-/** Numbers 0 .. width - 1. */
-export const parts = Array.from({ length: width }, (_, i) => i);
-/** Part i of a value. */
-export const partOf = (value: string, i: number): string => (width === 1 ? value : `${value}.${'xyzw'[i]}`);
-const tileLanes = Number(process.env.L ?? 64 / width);
+export const width = 2;
+/** The type of a column's values, `V` in WGSL. */
+export const valueType = 'vec2f';
+/** The parts of a value. */
+export const parts = [0, 1];
+/** WGSL of part i of a value. */
+export const partOf = (value: string, i: number): string => `${value}.${'xy'[i]}`;
+
+const tileLanes = 32;
 const rowsWorkgroup = 64;
 
 /** Columns for B x frames transforms that lie side by side. */
 export function frameColumns(B: number, frames: number): Columns {
-  const quads = Math.ceil(frames / width);
-  return { B, frames, quads, tiles: Math.ceil((B * quads) / tileLanes), lanes: tileLanes };
+  const pairs = Math.ceil(frames / width);
+  return { B, frames, pairs, tiles: Math.ceil((B * pairs) / tileLanes), lanes: tileLanes };
 }
 
 /** Columns for transforms along the last axis of `rows` rows. */
 export function rowColumns(rows: number): Columns {
-  const quads = Math.ceil(rows / width);
-  return { B: 1, frames: rows, quads, tiles: quads, lanes: 1 };
+  const pairs = Math.ceil(rows / width);
+  return { B: 1, frames: rows, pairs, tiles: pairs, lanes: 1 };
 }
 
 /** An uninitialised tensor of `rows` values for every column; parts 2 for complex values. */
@@ -50,7 +52,7 @@ export function columnTensor(engine: Engine, c: Columns, rows: number, parts: 1 
   return engine.empty([c.tiles, rows, parts, c.lanes, width]);
 }
 
-/** WGSL index of the vec4f at a row of a column tensor. */
+/** WGSL index of the value at a row of a column tensor. */
 export function at(c: Columns, row: string, rows: number, parts: 1 | 2, part: 0 | 1 = 0): string {
   const index = `(tile * ${rows}u + ${row}) * ${c.lanes * parts}u`;
   return c.lanes === 1 ? `${index} + ${part}u` : `${index} + ${part * c.lanes}u + lane`;
@@ -67,7 +69,7 @@ export interface Port {
 
 /**
  * Runs `body` once for every item of every column. It may use: `item`, `tile`, `lane`, `col` (the column), `b` (its
- * batch, below B), `frame` (the first of its four frames; those from u.frames on don't exist), `live` (whether the
+ * batch, below B), `frame` (the first of its two frames; those from u.frames on don't exist), `live` (whether the
  * column exists), `V`.
  */
 export function dispatch(
@@ -82,14 +84,14 @@ export function dispatch(
     Object.assign({}, ...ports.map((p) => pick(p) ?? {}));
   const reads = merged((p) => p.reads);
   const writes = merged((p) => p.writes);
-  const sizes = { items, B: c.B, quads: c.quads, frames: c.frames, ...merged((p) => p.uniforms) };
+  const sizes = { items, B: c.B, pairs: c.pairs, frames: c.frames, ...merged((p) => p.uniforms) };
   const floats = merged((p) => p.floats);
   const element = (o: Record<string, [Element, Tensor]>) =>
     Object.fromEntries(Object.entries(o).map(([k, [type]]) => [k, type]));
   const tensors = Object.entries({ ...reads, ...writes }).map(([k, [, t]]) => [k, t]);
-  const place = `let live = col < u.B * u.quads;
-let b = min(col / u.quads, u.B - 1u);
-let frame = (col - b * u.quads) * ${width}u;`;
+  const place = `let live = col < u.B * u.pairs;
+let b = min(col / u.pairs, u.B - 1u);
+let frame = (col - b * u.pairs) * ${width}u;`;
   const tiled = c.lanes > 1;
   run(
     engine,
@@ -102,10 +104,9 @@ let frame = (col - b * u.quads) * ${width}u;`;
         ...Object.fromEntries(Object.keys(floats).map((k) => [k, 'f32' as const])),
       },
       workgroup: tiled ? c.lanes : rowsWorkgroup,
-      declarations: [
-        `alias V = ${valueType === 'vec4f' ? 'vec4f' : valueType};`,
-        ...new Set(ports.map((p) => p.declarations ?? '')),
-      ].join('\n'),
+      declarations: [`alias V = ${valueType};`, ...new Set(ports.map((p) => p.declarations ?? ''))].join(
+        '\n',
+      ),
       body: tiled
         ? `let item = group % u.items;
 let tile = group / u.items;
@@ -113,7 +114,7 @@ let col = tile * ${c.lanes}u + lane;
 ${place}
 ${body}`
         : `let index = group * ${rowsWorkgroup}u + lane;
-if (index < u.items * u.quads) {
+if (index < u.items * u.pairs) {
 let item = index % u.items;
 let tile = index / u.items;
 let col = tile;
@@ -123,7 +124,7 @@ ${body}
     },
     Object.fromEntries(tensors),
     { ...sizes, ...floats },
-    tiled ? items * c.tiles : Math.ceil((items * c.quads) / rowsWorkgroup),
+    tiled ? items * c.tiles : Math.ceil((items * c.pairs) / rowsWorkgroup),
   );
 }
 

@@ -66,28 +66,17 @@ export interface OverlapAdd {
   momentum?: { m: number; ahead: Tensor };
 }
 
-/** WGSL for x / n and x % n of unsigned x: shifts where n is a power of two, which SwiftShader does not find itself. */
-function quotient(x: string, n: number): { over: string; rest: string } {
-  const bits = Math.log2(n);
-  return Number.isInteger(bits)
-    ? { over: `(${x} >> ${bits}u)`, rest: `(${x} & ${n - 1}u)` }
-    : { over: `(${x} / ${n}u)`, rest: `(${x} % ${n}u)` };
-}
-
 /**
  * WGSL: the sum of the frames' elements at position p of the padded wave. Loads are clamped and selected, not branched
- * around, and unrolled: half the time on SwiftShader.
+ * around, and unrolled: 0.6 of the time on SwiftShader.
  */
 function overlapFunction({ framing: { nFft, hop }, columns: { lanes } }: OverlapAdd): string {
   const inside = nFft % hop === 0 ? '' : ` && within < ${nFft}u`;
-  const place = quotient('p', hop);
-  const quad = quotient('frame', width);
-  const tile = quotient('col', lanes);
   const each = (i: string) => `{
     let frame = u32(clamp(f - ${i}, 0, i32(u.frameCount) - 1));
-    let within = ${place.rest} + u32(${i}) * ${hop}u;
-    let col = row * u.quads + ${quad.over};
-    let value = frames[((${tile.over} * ${nFft}u + within) * ${lanes}u + ${tile.rest}) * ${width}u + ${quad.rest}];
+    let within = p % ${hop}u + u32(${i}) * ${hop}u;
+    let col = row * u.pairs + frame / ${width}u;
+    let value = frames[((col / ${lanes}u * ${nFft}u + within) * ${lanes}u + col % ${lanes}u) * ${width}u + frame % ${width}u];
     sum += select(0.0, value, i32(frame) == f - ${i}${inside});
   }`;
   const most = Math.ceil(nFft / hop);
@@ -96,7 +85,7 @@ function overlapFunction({ framing: { nFft, hop }, columns: { lanes } }: Overlap
       ? Array.from({ length: most }, (_, i) => each(`${i}`)).join('\n  ')
       : `for (var i = 0; i < ${most}; i++) ${each('i')}`;
   return `fn overlap(row: u32, p: u32) -> f32 {
-  let f = i32(${place.over});
+  let f = i32(p / ${hop}u);
   var sum = 0.0;
   ${all}
   return sum;
@@ -117,7 +106,7 @@ export function overlapAdd(o: OverlapAdd): void {
       name: o.name,
       reads: { frames: 'f32', ...(factor ? { factor: 'f32' } : {}) },
       writes: { wave: 'f32', ...(momentum ? { ahead: 'f32' } : {}) },
-      uniforms: { T: 'u32', blocks: 'u32', offset: 'u32', quads: 'u32', frameCount: 'u32', m: 'f32' },
+      uniforms: { T: 'u32', blocks: 'u32', offset: 'u32', pairs: 'u32', frameCount: 'u32', m: 'f32' },
       workgroup,
       declarations: overlapFunction(o),
       body: `let row = group / u.blocks;
@@ -136,7 +125,7 @@ if (t < u.T) {
       T,
       blocks,
       offset: o.framing.offset,
-      quads: columns.quads,
+      pairs: columns.pairs,
       frameCount: columns.frames,
       m: momentum?.m ?? 0,
     },

@@ -74,7 +74,7 @@ export function realRows(name: string, t: Tensor, n: number): { source: Source; 
 }
 
 /** Interleaved complex values whose place is given by `index`. */
-function pairs(
+function interleaved(
   name: string,
   t: Tensor,
   index: (i: number, e: string) => string,
@@ -102,11 +102,12 @@ function pairs(
 }
 
 /** Complex values (B, frames, n, 2). */
-export const complexRows = (name: string, t: Tensor, n: number) => pairs(name, t, (i, e) => inRow(i, n, e));
+export const complexRows = (name: string, t: Tensor, n: number) =>
+  interleaved(name, t, (i, e) => inRow(i, n, e));
 
 /** A spectrum in PyTorch's layout (B, F, frames, 2). */
 export const spectrogram = (name: string, t: Tensor, F: number) =>
-  pairs(name, t, (i, e) => `(b * ${F}u + ${e}) * u.frames + min(frame + ${i}u, u.frames - 1u)`);
+  interleaved(name, t, (i, e) => `(b * ${F}u + ${e}) * u.frames + min(frame + ${i}u, u.frames - 1u)`);
 
 /** Real values (B, rows, frames). */
 export const realGrid = (name: string, t: Tensor, rows: number): Source => ({
