@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { Summary } from './test/summary.ts';
 
 // Forks, one at a time: the software adapters use every core, and the adapter ladder sets an environment
 // variable that worker threads would only see a copy of.
@@ -11,5 +12,6 @@ export default defineConfig({
     isolate: true,
     testTimeout: 0,
     hookTimeout: 0,
+    reporters: ['default', new Summary()],
   },
 });

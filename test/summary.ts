@@ -1,0 +1,19 @@
+// A last line that any CI can read: "N passed, N failed".
+
+import type { Reporter, TestModule } from 'vitest/node';
+
+export class Summary implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+    let passed = 0;
+    let failed = errors.length;
+    for (const module of modules) {
+      failed += module.errors().length;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === 'passed') passed++;
+        else failed++;
+      }
+    }
+    process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  }
+}
