@@ -12,8 +12,7 @@ import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import { type Shape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
 import { type Activation, activate, activationGradient } from './activation.ts';
-
-const plainWorkgroup = 64;
+import { axis, each, plainWorkgroup, quad, shareLoads } from './tile.ts';
 
 interface Product {
   name: string;
@@ -40,16 +39,6 @@ interface Operand {
   value: (row: number, k: number) => string;
 }
 
-const axis = 'xyzw';
-
-/** A function of the module that reads four floats of `buffer` with the ones from `count` on as zero. */
-function quad(buffer: string): string {
-  return `fn quad_${buffer}(i: u32, count: u32) -> vec4f {
-  return select(vec4f(), vec4f(${buffer}[i], ${buffer}[i + 1u], ${buffer}[i + 2u], ${buffer}[i + 3u]),
-    vec4u(0u, 1u, 2u, 3u) < vec4u(count));
-}`;
-}
-
 /** Rows of A: R of them, shared by all lanes. */
 function rowsOperand(p: Product, R: number, lanes: number): Operand {
   const alongK = !p.transposeA;
@@ -64,19 +53,12 @@ function rowsOperand(p: Product, R: number, lanes: number): Operand {
     const load = vector ? `a[(aBase + ${flat}) / 4u]` : `quad_a(aBase + ${flat}, 4u)`;
     return p.K % 4 === 0 ? load : `select(vec4f(), ${load}, k + ${v} / ${R / 4}u < u.K)`;
   };
-  const slots = lanes ? Math.ceil(R / lanes) : R;
-  const loads = Array.from({ length: slots }, (_, s) => {
-    const v = lanes ? `min(${s * lanes}u + lane, ${R - 1}u)` : `${s}u`;
-    return `let a${s} = ${address(v)};`;
-  }).join('\n  ');
-  const value = (row: number, k: number) => {
-    const v = alongK ? row : k * (R / 4) + Math.floor(row / 4);
-    const component = axis[alongK ? k : row % 4];
-    return lanes
-      ? `subgroupBroadcast(a${Math.floor(v / lanes)}.${component}, ${v % lanes}u)`
-      : `a${v}.${component}`;
-  };
-  return { element: vector ? 'vec4f' : 'f32', loads, value };
+  const shared = shareLoads('a', R, lanes, address);
+  const value = (row: number, k: number) =>
+    alongK
+      ? shared.value(row, `.${axis[k]}`)
+      : shared.value(k * (R / 4) + Math.floor(row / 4), `.${axis[row % 4]}`);
+  return { element: vector ? 'vec4f' : 'f32', loads: shared.loads, value };
 }
 
 /** Columns of B: four of them in each lane, as one vec4 for each of four k. */
@@ -124,7 +106,6 @@ export function product(engine: Engine, p: Product, A: Tensor, B: Tensor, C: Ten
   const rows = rowsOperand(p, R, lanes);
   const columns = columnsOperand(p);
   const vector = p.N % 4 === 0;
-  const each = <T>(n: number, f: (i: number) => T) => Array.from({ length: n }, (_, i) => f(i));
   const multiply = each(4, (k) =>
     [
       `let w${k} = ${columns.value(0, k)};`,

@@ -8,9 +8,9 @@
 import type { Engine } from '../../engine/engine.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { axis, inputWindow } from './geometry.ts';
+import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
+import { inputWindow } from './geometry.ts';
 
-const plainWorkgroup = 64;
 const mostTaps = 32;
 /** Floats of an unaligned window, loaded one by one; SwiftShader compiles 19 in 0.2 s, 28 in 19 s, 34 in minutes. */
 const mostFloats = 20;
@@ -31,8 +31,6 @@ export interface CorrelateJob {
   /** Which signal the bias gradient sums: dy is v for conv1d, z for convTranspose1d. */
   bias: 'v' | 'z' | null;
 }
-
-const each = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => f(i));
 
 /** dw (groups Cv, Cz, K) and, if asked for, db. */
 export function correlate(
@@ -58,17 +56,9 @@ function rowsOperand(job: CorrelateJob, R: number, lanes: number) {
   const aligned = job.Lv % 4 === 0;
   const row = (r: string) => `vRow + min(m0 + ${r}, u.Cv - 1u) * u.Lv + 4u * q`;
   const load = (r: string) => (aligned ? `v[(${row(r)}) / 4u]` : `quad_v(${row(r)}, u.Lv - 4u * q)`);
-  const slots = lanes ? Math.ceil(R / lanes) : R;
-  const loads = each(
-    slots,
-    (s) => `let v${s} = ${load(lanes ? `min(${s * lanes}u + lane, ${R - 1}u)` : `${s}u`)};`,
-  );
-  const value = (r: number, e: number) =>
-    lanes ? `subgroupBroadcast(v${Math.floor(r / lanes)}.${axis[e]}, ${r % lanes}u)` : `v${r}.${axis[e]}`;
-  const quad = `fn quad_v(i: u32, count: u32) -> vec4f {
-  return select(vec4f(), vec4f(v[i], v[i + 1u], v[i + 2u], v[i + 3u]), vec4u(0u, 1u, 2u, 3u) < vec4u(count));
-}`;
-  return { aligned, loads: loads.join('\n    '), value, declarations: aligned ? '' : quad };
+  const shared = shareLoads('v', R, lanes, load);
+  const value = (r: number, e: number) => shared.value(r, `.${axis[e]}`);
+  return { aligned, loads: shared.loads, value, declarations: aligned ? '' : quad('v') };
 }
 
 function tiledCorrelate(

@@ -4,6 +4,8 @@
 // has OS = s phases, each with the taps k for which (phase + padding - k dilation) divides by s. The weight gradient
 // is the correlation of the two signals with the offsets d of the plain convolution.
 
+import { axis } from '../tile.ts';
+
 export interface ConvOptions {
   stride?: number;
   padding?: number;
@@ -52,8 +54,6 @@ export function transposedPhases(K: number, o: Taps): Tap[][] {
     return taps;
   });
 }
-
-export const axis = 'xyzw';
 
 /**
  * A lane's window into a row: the values at offsets around 4 q IS, held in named variables. Aligned rows are read

@@ -9,9 +9,9 @@ import type { Engine } from '../../engine/engine.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Activation, activate } from '../activation.ts';
-import { axis, inputWindow, type Slide } from './geometry.ts';
+import { axis, each, plainWorkgroup, shareLoads } from '../tile.ts';
+import { inputWindow, type Slide } from './geometry.ts';
 
-const plainWorkgroup = 64;
 /** Above these the unrolled kernel would compile for seconds. */
 const mostTaps = 32;
 const mostPhases = 4;
@@ -31,8 +31,6 @@ export function slide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Te
   else tiledSlide(engine, job, x, w, y);
 }
 
-const each = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => f(i));
-
 /** Channels of a tile: bounded by accumulators, by weights in flight and by the channels there are. */
 function tileChannels(job: Slide, lanes: number): number {
   let R = lanes ? 16 : 8;
@@ -45,22 +43,8 @@ function tileChannels(job: Slide, lanes: number): number {
 function weightOperand(job: Slide, R: number, lanes: number) {
   const rowStride = job.weightByInput ? 'u.K' : 'u.Cin * u.K';
   const address = (row: string, k: string) => `wAt + min(co0 + ${row}, u.Cout - 1u) * ${rowStride} + ${k}`;
-  if (!lanes) {
-    const loads = each(R, (r) =>
-      each(job.K, (k) => `let w${r}_${k} = w[${address(`${r}u`, `${k}u`)}];`).join(' '),
-    );
-    return { loads: loads.join('\n  '), value: (r: number, k: number) => `w${r}_${k}` };
-  }
-  const total = R * job.K;
-  const loads = each(Math.ceil(total / lanes), (s) => {
-    const v = `min(${s * lanes}u + lane, ${total - 1}u)`;
-    return `let w${s} = w[${address(`${v} % ${R}u`, `${v} / ${R}u`)}];`;
-  });
-  const value = (r: number, k: number) => {
-    const v = k * R + r;
-    return `subgroupBroadcast(w${Math.floor(v / lanes)}, ${v % lanes}u)`;
-  };
-  return { loads: loads.join('\n  '), value };
+  const shared = shareLoads('w', R * job.K, lanes, (v) => `w[${address(`${v} % ${R}u`, `${v} / ${R}u`)}]`);
+  return { loads: shared.loads, value: (r: number, k: number) => shared.value(k * R + r) };
 }
 
 /** Stores the four positions (of every phase) of one channel. */
