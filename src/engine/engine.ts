@@ -251,7 +251,7 @@ export class Engine {
   release(storage: Storage): void {
     for (const scope of this.#scopes) scope.delete(storage);
     const block = storage.take();
-    if (block && !this.#closed) this.#pool.release(block);
+    if (block && !this.#closed) Pool.release(block);
   }
 
   /** Used by Capture: allocate from a pool of its own, outside the caller's scopes, and collect feeds. */

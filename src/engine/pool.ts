@@ -6,12 +6,14 @@
 /** WebGPU's usage flags, which Node has no globals for. */
 export const usage = { mapRead: 1, copySrc: 4, copyDst: 8, uniform: 64, storage: 128 } as const;
 
-/** One GPU buffer of the pool. `lastUse` is the serial of the latest command encoder that names it. */
+/** One GPU buffer. `lastUse` is the serial of the latest command encoder that names it. */
 export interface Block {
   readonly buffer: GPUBuffer;
   readonly bytes: number;
   readonly id: number;
   lastUse: number;
+  /** The pool it goes back to: a capture's while that lives. */
+  owner: Pool;
 }
 
 /** Bytes really allocated for a request: a multiple of 256 with at most an eighth to spare. */
@@ -52,6 +54,7 @@ export class Pool {
     if (reused) return reused;
     if (this.#parent) {
       const block = this.#parent.acquire(bytes);
+      block.owner = this;
       this.#owned.add(block);
       return block;
     }
@@ -60,26 +63,30 @@ export class Pool {
       size,
       usage: usage.storage | usage.copySrc | usage.copyDst,
     });
-    const block = { buffer, bytes: size, id: this.#nextId++, lastUse: -1 };
+    const block = { buffer, bytes: size, id: this.#nextId++, lastUse: -1, owner: this };
     this.#owned.add(block);
     return block;
   }
 
-  release(block: Block): void {
-    if (this.#parent && !this.#owned.has(block)) {
-      this.#parent.release(block);
-      return;
-    }
+  /** Takes back a buffer of this pool's own for reuse. */
+  #keep(block: Block): void {
     const list = this.#free.get(block.bytes);
     if (list) list.push(block);
     else this.#free.set(block.bytes, [block]);
   }
 
+  /** Gives a buffer back to the pool it belongs to, for reuse. */
+  static release(block: Block): void {
+    block.owner.#keep(block);
+  }
+
   /** Gives everything back: a fork's buffers to its parent, the root's to the device. */
   close(): void {
     for (const block of this.#owned) {
-      if (this.#parent) this.#parent.release(block);
-      else block.buffer.destroy();
+      if (this.#parent) {
+        block.owner = this.#parent;
+        Pool.release(block);
+      } else block.buffer.destroy();
     }
     this.#owned.clear();
     this.#free.clear();

@@ -118,6 +118,17 @@ describe('capture', () => {
     expect(engine.bytes).toBe(before);
   });
 
+  test('a disposed output of a capture is not handed to others while the capture lives', async () => {
+    const step = engine.capture('owned', ({ x }) => mul(x, 2));
+    const one = { x: { data: new Float32Array(300).fill(1), shape: [300] } };
+    step.run(one).dispose();
+    const other = mul(engine.tensor(new Float32Array(300).fill(5)), 1);
+    step.run(one);
+    expect((await other.read())[0]).toBe(5);
+    step.dispose();
+    other.dispose();
+  });
+
   test('refuses to add, at every replay, to a gradient from before', async () => {
     const params = new Parameters(engine);
     const w = params.add('w', [2], Float32Array.of(1, 2));
