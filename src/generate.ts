@@ -8,6 +8,7 @@ import { featuresToWaves } from './audio/inverse.ts';
 import { encodeWav } from './audio/wav.ts';
 import {
   type CommonOptions,
+  interruption,
   newCommand,
   number,
   print,
@@ -70,24 +71,38 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   const out = options.out ?? folder.path('samples');
   const run = basename(resolve(options.run)).replace(/[^\w.-]|_/g, '-');
   const files = labels.map((label) =>
-    Array.from({ length: options.count }, (_, i) => join(out, `${label ?? 'sample'}_${run}_${i}.wav`)),
+    Array.from({ length: options.count }, (_, i) =>
+      join(out, `${fileName(label ?? 'sample')}_${run}_${i}.wav`),
+    ),
   );
   const picture = join(out, 'spectrograms.png');
   const there = [...files.flat(), picture].find((path) => existsSync(path));
   if (there) throw new DataError(`${there}: exists; nothing is overwritten: give another folder by --out`);
   await mkdir(out, { recursive: true });
-  await withEngine(options, async (engine) => {
-    const frames = frameCount(file.features);
-    const model = buildModel(engine, file, frames, name);
-    const shown: Float32Array[][] = [];
-    for (const [row, label] of labels.entries()) {
-      const index = label === null ? null : file.labels.indexOf(label);
-      shown.push(await generateLabel(engine, file, model, index, options, files[row]));
-      if (label !== null) say(`label ${label}: ${options.count} clips`);
-    }
-    await writeFile(picture, sheetPng(shown, file.features.nMels, frames));
-  });
-  return { out, files: files.flat(), picture };
+  const { signal, dispose } = interruption();
+  try {
+    await withEngine(options, async (engine) => {
+      const frames = frameCount(file.features);
+      const model = buildModel(engine, file, frames, name);
+      const shown: Float32Array[][] = [];
+      for (const [row, label] of labels.entries()) {
+        const index = label === null ? null : file.labels.indexOf(label);
+        const made = await generateLabel(engine, file, model, index, options, files[row], signal);
+        shown.push(made.shown);
+        if (label !== null) say(`label ${label}: ${made.count} clips`);
+        if (signal.aborted) break;
+      }
+      await writeFile(picture, sheetPng(shown, file.features.nMels, frames));
+    });
+    return { out, files: files.flat().filter((path) => existsSync(path)), picture };
+  } finally {
+    dispose();
+  }
+}
+
+/** A label as part of a file name: it comes from the model's file and may hold anything. */
+function fileName(label: string): string {
+  return label.replace(/[^\p{L}\p{N} .-]/gu, '-');
 }
 
 /** @throws UsageError for labels of a model without any, or unknown ones. */
@@ -110,9 +125,11 @@ async function generateLabel(
   label: number | null,
   { count, temperature, seed }: GenerateOptions,
   paths: string[],
-): Promise<Float32Array[]> {
+  signal: AbortSignal,
+): Promise<{ shown: Float32Array[]; count: number }> {
   const shown: Float32Array[] = [];
-  for (let first = 0; first < count; first += chunk) {
+  let written = 0;
+  for (let first = 0; first < count && !signal.aborted; first += chunk) {
     const indices = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => first + i);
     const made = engine.scope(() => {
       const features = samplePrior(engine, model, { label, indices, temperature, seed });
@@ -124,10 +141,11 @@ async function generateLabel(
       const part = (all: Float32Array) =>
         all.slice((i * all.length) / indices.length, ((i + 1) * all.length) / indices.length);
       await writeFile(paths[index], encodeWav(part(waves), file.features.sampleRate));
+      written++;
       if (index < mostShown) shown.push(part(features));
     }
   }
-  return shown;
+  return { shown, count: written };
 }
 
 await runIfMain('generate', generate);

@@ -194,6 +194,32 @@ describe('train and generate', () => {
   });
 });
 
+test('generate stops at Ctrl-C with whole files, and says which', async () => {
+  const out = join(dir, 'many');
+  const { child, ended } = launch(
+    'generate',
+    '--run',
+    join(dir, 'run_a'),
+    '--count',
+    '5000',
+    '--out',
+    out,
+    '--json',
+  );
+  const watch = setInterval(() => {
+    if (!existsSync(out) || readdirSync(out).length === 0) return;
+    clearInterval(watch);
+    child.kill('SIGINT');
+  }, 5);
+  const { code, stdout, stderr } = await ended;
+  expect(code, stderr).toBe(0);
+  const { files } = JSON.parse(stdout);
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.length).toBeLessThan(5000);
+  expect(readdirSync(out)).toHaveLength(files.length + 1);
+  expect(decodeWav(readFileSync(files[files.length - 1]), 'last').channels[0]).toHaveLength(8192);
+});
+
 describe('bad input: one clear line, the right code, nothing overwritten', () => {
   const cases: [string, () => [string, ...string[]], number, RegExp][] = [
     ['an unknown flag', () => ['train', '--speed', '9'], 2, /unknown option '--speed'/],
