@@ -8,7 +8,7 @@ const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true,
 const commands = ['cli', 'train', 'generate', 'doctor', 'start'];
 await build({
   ...common,
-  entryPoints: [...commands, 'node'].map((name) => `src/${name}.ts`),
+  entryPoints: [...commands, 'index', 'node'].map((name) => `src/${name}.ts`),
   outdir: 'dist',
   platform: 'node',
   packages: 'external',
@@ -22,11 +22,6 @@ await build({
   platform: 'node',
   packages: 'external',
 });
-await build({ ...common, entryPoints: ['src/index.ts'], outdir: 'dist', platform: 'browser' });
-await build({
-  ...common,
-  entryPoints: ['src/index.ts'],
-  outfile: 'dist/formant.min.js',
-  platform: 'browser',
-  minify: true,
-});
+const browser = { ...common, entryPoints: ['src/index.ts'], platform: 'browser' };
+await build({ ...browser, outfile: 'dist/browser.js' });
+await build({ ...browser, outfile: 'dist/browser.min.js', minify: true });

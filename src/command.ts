@@ -21,9 +21,9 @@ export function newCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .addOption(
-      new Option('--adapter <name>', 'which adapter to run on; default: FORMANT_ADAPTER, else auto').choices(
-        adapterChoices,
-      ),
+      new Option('--adapter <name>', 'which adapter to run on; default: FORMANT_ADAPTER, else auto')
+        .choices(adapterChoices)
+        .env('FORMANT_ADAPTER'),
     )
     .option('--json', 'print the result as JSON on standard output')
     .exitOverride()

@@ -78,10 +78,10 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   const picture = join(out, 'spectrograms.png');
   const there = [...files.flat(), picture].find((path) => existsSync(path));
   if (there) throw new DataError(`${there}: exists; nothing is overwritten: give another folder by --out`);
-  await mkdir(out, { recursive: true });
   const { signal, dispose } = interruption();
   try {
     await withEngine(options, async (engine) => {
+      await mkdir(out, { recursive: true });
       const frames = frameCount(file.features);
       const model = buildModel(engine, file, frames, name);
       const shown: Float32Array[][] = [];

@@ -7,6 +7,15 @@ import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate 
 import { basename, dirname, join } from 'node:path';
 import { CheckpointError, DataError } from './engine/errors.ts';
 
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 export class RunFolder {
   readonly dir: string;
 
@@ -77,10 +86,35 @@ export class RunFolder {
   async config(): Promise<Record<string, unknown>> {
     const text = new TextDecoder().decode(await this.read('config.json', 'this is not a run folder'));
     try {
-      return JSON.parse(text);
+      const found = JSON.parse(text);
+      if (found?.config && typeof found.data === 'string') return found;
     } catch (error) {
       throw new CheckpointError(`${this.path('config.json')}: not JSON (${(error as Error).message})`);
     }
+    throw new CheckpointError(`${this.path('config.json')}: no configuration in it; the file is damaged`);
+  }
+
+  /**
+   * Keeps a second process from training in this folder. A lock left by a process that is gone is taken over.
+   * @returns what removes the lock
+   * @throws DataError if a running process holds it.
+   */
+  async lock(): Promise<() => Promise<void>> {
+    const path = this.path('.lock');
+    const holder = Number(await readFile(path, 'utf8').catch(() => ''));
+    if (holder > 0 && holder !== process.pid && isRunning(holder))
+      throw new DataError(
+        `${this.dir}: process ${holder} is training in this folder; wait for it, or stop it`,
+      );
+    await rm(path, { force: true });
+    const file = await open(path, 'wx').catch(() => {
+      throw new DataError(
+        `${this.dir}: another process has just begun to train in this folder; stop it first`,
+      );
+    });
+    await file.writeFile(`${process.pid}`);
+    await file.close();
+    return () => rm(path, { force: true });
   }
 
   /** Saves a checkpoint, names it `last` (and `best`), and removes those that nothing names any more. */

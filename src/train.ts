@@ -1,7 +1,8 @@
 // formant train: a VAE or CVAE on a folder of recordings.
 
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { referenceFeatures } from './audio/features.ts';
 import {
@@ -21,6 +22,7 @@ import type { Engine } from './engine/engine.ts';
 import { CheckpointError } from './engine/errors.ts';
 import { openEngine } from './engine/node.ts';
 import { type DecodedCheckpoint, decodeCheckpoint, type ModelInfo, planOf } from './model/checkpoint.ts';
+import type { Dataset } from './model/dataset.ts';
 import { likelihoods } from './model/objective.ts';
 import {
   checkConfig,
@@ -31,7 +33,7 @@ import {
   type TrainConfig,
 } from './model/presets.ts';
 import { speechDataset } from './model/speech.ts';
-import { checkTrainable } from './model/trainer.ts';
+import { Trainer } from './model/trainer.ts';
 import { RunFolder } from './runFolder.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
 
@@ -82,7 +84,7 @@ export function train() {
       const figures = test ? `: test ${test.dbRmse.toFixed(2)} dB RMSE, KL ${test.kl.toFixed(2)} nats` : '';
       const how = result.finished
         ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}`
-        : `stopped at step ${result.step}; go on with: formant train --resume ${result.run}`;
+        : `stopped at step ${result.step}; go on with: --resume ${JSON.stringify(result.run)}`;
       print(options, result, how);
     });
 }
@@ -96,15 +98,39 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult> {
   await RunFolder.checkVacant(out);
   return withEngine(options, async (engine) => {
     const { data, features } = await speechDataset(engine, clips, referenceFeatures, config.validation);
-    checkTrainable(config, data);
+    // A model that cannot be built is refused before anything is written.
+    new Trainer(engine, config, data, features.dynamicRange).dispose();
     const folder = await RunFolder.create(out);
+    const source = options.data === undefined || options.data === 'digits' ? 'digits' : resolve(options.data);
     const info: ModelInfo = { config, features, labels: [...data.labels] };
-    await folder.write(
-      'config.json',
-      `${JSON.stringify({ ...info, data: options.data ?? 'digits' }, null, 2)}\n`,
-    );
-    return start(options, engine, folder, info, data, null);
+    const unlock = await folder.lock();
+    try {
+      await writeConfig(folder, { ...info, data: source, recordings: recordingsOf(data) });
+      return await start(options, engine, folder, info, data, null);
+    } finally {
+      await unlock();
+    }
   });
+}
+
+/** config.json: the effective configuration, and what the run was trained on. */
+interface StoredConfig extends ModelInfo {
+  data: string;
+  recordings: ReturnType<typeof recordingsOf>;
+}
+
+function writeConfig(folder: RunFolder, stored: StoredConfig): Promise<void> {
+  return folder.write('config.json', `${JSON.stringify(stored, null, 2)}\n`);
+}
+
+/** What tells one set of recordings from another: counts, and a hash of names, splits and labels. */
+function recordingsOf({ train, valid, test, labels }: Dataset) {
+  const splits = [train, valid, test].map((s) => s && { names: s.names, label: [...s.label] });
+  const hash = createHash('sha256')
+    .update(JSON.stringify([labels, splits]))
+    .digest('hex')
+    .slice(0, 16);
+  return { train: train.count, test: test?.count ?? 0, hash };
 }
 
 /** The preset with the flags applied. */
@@ -130,25 +156,36 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult> 
   if (refused.length > 0)
     throw new UsageError(`--resume goes on with the run's own settings; leave out --${refused.join(', --')}`);
   const folder = await RunFolder.open(dir);
-  const stored = (await folder.config()) as unknown as ModelInfo & { data: string };
+  const stored = (await folder.config()) as unknown as StoredConfig;
   const { bytes, name } = await folder.readCheckpoint('last');
   const from = decodeCheckpoint(bytes, name);
-  if (
-    JSON.stringify(from.info.config) !== JSON.stringify({ ...stored.config, epochs: from.info.config.epochs })
-  )
+  if (JSON.stringify({ ...from.info.config, epochs: 0 }) !== JSON.stringify({ ...stored.config, epochs: 0 }))
     throw new CheckpointError(
       `${name}: made with other settings than ${folder.path('config.json')}; restore that file`,
     );
   const config = { ...stored.config, ...(options.epochs === undefined ? {} : { epochs: options.epochs }) };
-  const clips = await loadSpeech(stored.data, stored.features.sampleRate);
+  const clips = await loadSpeech(stored.data, from.info.features.sampleRate);
   return withEngine(options, async (engine) => {
-    const { data, features } = await speechDataset(engine, clips, stored.features, config.validation);
-    if (data.labels.join() !== stored.labels.join() || features.maxDb !== stored.features.maxDb)
-      say('note: the recordings are not the ones this run began with; it goes on with them');
+    const { data } = await speechDataset(engine, clips, from.info.features, config.validation);
+    const [now, then] = [recordingsOf(data), stored.recordings];
+    if (now.hash !== then?.hash)
+      throw new CheckpointError(
+        `${stored.data}: not the recordings this run began with (${then?.train} to train and ${then?.test} to test, ` +
+          `now ${now.train} and ${now.test}, or other names); restore them, or start a new run`,
+      );
+    const done = Math.floor(from.step / Math.ceil(data.train.count / config.batch));
+    if (config.epochs < done)
+      throw new UsageError(`--epochs ${config.epochs}: this run has ${done} epochs already; give more`);
+    if (config.epochs === done) say(`this run has its ${done} epochs; give more by --epochs to go on`);
     warnOfPlan(engine, from);
-    const info: ModelInfo = { config, features: stored.features, labels: stored.labels };
-    await folder.write('config.json', `${JSON.stringify({ ...info, data: stored.data }, null, 2)}\n`);
-    return start(options, engine, folder, info, data, from);
+    const info: ModelInfo = { config, features: from.info.features, labels: from.info.labels };
+    const unlock = await folder.lock();
+    try {
+      await writeConfig(folder, { ...stored, config });
+      return await start(options, engine, folder, info, data, from);
+    } finally {
+      await unlock();
+    }
   });
 }
 
@@ -163,7 +200,7 @@ async function start(
   engine: Engine,
   folder: RunFolder,
   info: ModelInfo,
-  data: Parameters<typeof trainRun>[0]['data'],
+  data: Dataset,
   from: DecodedCheckpoint | null,
 ): Promise<TrainResult> {
   const { config } = info;
@@ -184,7 +221,7 @@ async function start(
 
 /** `base-1`, `base-2`, ...: the first that does not exist. */
 export function nextFree(base: string): string {
-  for (let i = 1; ; i++) if (!existsSync(join(`${base}-${i}`))) return `${base}-${i}`;
+  for (let i = 1; ; i++) if (!existsSync(`${base}-${i}`)) return `${base}-${i}`;
 }
 
 await runIfMain('train', train);

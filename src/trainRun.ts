@@ -102,6 +102,7 @@ class Session {
         if (event.kind === 'steps') {
           await folder.log(event.rows);
           progress.steps(event.rows, Math.ceil(trainer.step / perEpoch));
+          if (event.stopped) continue;
           const due = checkpointEvery > 0 && trainer.step % checkpointEvery === 0;
           // The last steps of an epoch are saved with the epoch's own row, below.
           if ((due || signal.aborted) && trainer.step % perEpoch !== 0) await this.#save(trainer, false);
@@ -113,10 +114,10 @@ class Session {
           if (signal.aborted) return this.#result(trainer, trainer.step >= info.config.epochs * perEpoch);
         }
       }
-      if (trainer.step > 0 && !this.#saved) await this.#save(trainer, false);
       return this.#result(trainer, true);
     } catch (error) {
-      if (error instanceof NonFiniteError) say('the run folder keeps the state of its last checkpoint');
+      if (error instanceof NonFiniteError && (this.#saved || from))
+        say('the run folder keeps the state of its last checkpoint');
       throw error;
     } finally {
       progress.stop();

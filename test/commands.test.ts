@@ -15,8 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeWav } from '../src/audio/wav.ts';
-import { readSafetensors } from '../src/model/safetensors.ts';
+import { decodeWav, encodeWav } from '../src/audio/wav.ts';
+import { readSafetensors, writeSafetensors } from '../src/model/safetensors.ts';
 
 const root = join(import.meta.dirname, '..');
 let dir: string;
@@ -255,6 +255,37 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
     ['--resume with other settings', () => ['train', '--resume', dir, '--lr', '1'], 2, /leave out --lr/],
     ['--resume of no run', () => ['train', '--resume', data], 1, /not a run folder/],
     [
+      '--epochs below what is done',
+      () => ['train', '--resume', trained(), '--epochs', '1'],
+      2,
+      /has 2 epochs already/,
+    ],
+    [
+      '--resume on other recordings',
+      () => ['train', '--resume', changed()],
+      1,
+      /not the recordings this run began with/,
+    ],
+    [
+      'a folder that another process trains in',
+      () => ['train', '--resume', locked()],
+      1,
+      /process \d+ is training/,
+    ],
+    [
+      'a model with too many levels',
+      () => ['train', ...train(join(dir, 'deep'), '--set', 'channels=4,4,4,4,4,4,4')],
+      1,
+      /at most 6/,
+    ],
+    [
+      'silence only',
+      () => ['train', '--preset', 'demo', '--model', 'vae', '--data', silent()],
+      1,
+      /is silent/,
+    ],
+    ['a label that leads elsewhere', () => ['generate', '--run', hostile(), '--label', '9'], 2, /knows/],
+    [
       'a run that is not there',
       () => ['generate', '--run', 'nowhere'],
       1,
@@ -291,6 +322,35 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
       cpSync(join(data, name), join(path, `take ${i}.wav`));
     return path;
   };
+  const changed = () => {
+    const path = join(dir, 'changed');
+    cpSync(trained(), path, { recursive: true });
+    const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8'));
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, data: plain() }));
+    return path;
+  };
+  const locked = () => {
+    const path = join(dir, 'locked');
+    cpSync(trained(), path, { recursive: true });
+    writeFileSync(join(path, '.lock'), `${process.pid}`);
+    return path;
+  };
+  const silent = () => {
+    const path = join(dir, 'silent');
+    mkdirSync(path, { recursive: true });
+    for (let i = 0; i < 3; i++)
+      writeFileSync(join(path, `${i}.wav`), encodeWav(new Float32Array(4000), 8000));
+    return path;
+  };
+  const hostile = () => {
+    const path = join(dir, 'hostile');
+    cpSync(trained(), path, { recursive: true });
+    const name = join(path, 'model.safetensors');
+    const { tensors, metadata } = readSafetensors(readFileSync(name), name);
+    const labels = JSON.stringify(['../../escaped', '1', '2', '3']);
+    writeFileSync(name, writeSafetensors(tensors, { ...metadata, labels }));
+    return path;
+  };
   const damaged = () => {
     const path = folder('damaged', 'config.json', '{}');
     writeFileSync(
@@ -309,6 +369,23 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
     expect(ended.stdout).toBe('');
     expect(ended.stderr).not.toMatch(/\n\s+at /);
     expect(readdirSync(dir).filter((name) => !before.has(name))).toEqual([]);
+  });
+
+  test('a label that leads elsewhere stays inside the folder', async () => {
+    const out = join(dir, 'inside', 'deeper');
+    const made = await run(
+      'generate',
+      '--run',
+      join(dir, 'hostile'),
+      '--label',
+      '../../escaped',
+      '--count',
+      '1',
+      '--out',
+      out,
+    );
+    expect(made.code, made.stderr).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['..-..-escaped_hostile_0.wav', 'spectrograms.png']);
   });
 
   test('what was in the way is still there', () => {

@@ -20,6 +20,9 @@ export interface EngineOptions {
   variant?: 'auto' | 'plain';
 }
 
+/** Uniform buffers kept for reuse. */
+const mostUniforms = 4096;
+
 export class Engine {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;
@@ -128,6 +131,7 @@ export class Engine {
   feed(shape: Shape, produce: () => Float32Array): Tensor {
     checkShape('feed', shape);
     const t = this.#allocate(shape, true);
+    this.#submitIfUsed(t);
     // The buffer, not the tensor: a scope of the step may end the tensor's life, a replay fills the buffer again.
     const { buffer } = t.storage.block;
     const write = () => this.device.queue.writeBuffer(buffer, 0, produce() as Float32Array<ArrayBuffer>);
@@ -174,10 +178,12 @@ export class Engine {
       );
     const total = tensors.reduce((n, t) => n + 4 * t.size, 0);
     const staging = this.#takeStaging(total);
+    // Asked for before the encoder: parameters are uploaded at their first use, which may submit.
+    const buffers = tensors.map((t) => t.storage.block.buffer);
     const encoder = this.stream.encoder();
     let at = 0;
-    for (const t of tensors) {
-      encoder.copyBufferToBuffer(t.storage.block.buffer, t.offset, staging, at, 4 * t.size);
+    for (const [i, t] of tensors.entries()) {
+      encoder.copyBufferToBuffer(buffers[i], t.offset, staging, at, 4 * t.size);
       at += 4 * t.size;
     }
     this.stream.submit();
@@ -245,7 +251,9 @@ export class Engine {
 
   /** Buffers of their own for state that lives until the engine closes or `release`. */
   persistent(bytes: number): Storage {
-    return new Storage(this.#root.acquire(bytes, true));
+    const block = this.#root.acquire(bytes, true);
+    if (block.lastUse === this.stream.serial) this.stream.submit();
+    return new Storage(block);
   }
 
   release(storage: Storage): void {
@@ -286,6 +294,9 @@ export class Engine {
       buffer = this.device.createBuffer({ label, size, usage: usage.uniform | usage.copyDst });
       this.device.queue.writeBuffer(buffer, 0, view.buffer as ArrayBuffer);
       this.#uniforms.set(label, buffer);
+      // Forgotten, not destroyed: bind groups may still hold it.
+      if (this.#uniforms.size > mostUniforms)
+        this.#uniforms.delete(this.#uniforms.keys().next().value as string);
     }
     return buffer;
   }

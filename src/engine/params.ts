@@ -76,6 +76,11 @@ export class Parameters {
 
   /** A flat tensor of zeros laid out as `values`, for an optimiser's state. */
   flatState(): Tensor {
+    if (4 * this.#floats > this.engine.maxBinding)
+      throw new ShapeError(
+        `parameters: ${this.#floats} values are ${4 * this.#floats} bytes, this device binds ${this.engine.maxBinding} at most; ` +
+          'make the model smaller',
+      );
     const t = new Tensor(this.engine, [this.#floats], this.engine.persistent(4 * this.#floats));
     this.engine.upload(t, new Float32Array(this.#floats));
     return t;

@@ -30,9 +30,11 @@ export function run(
   const names = [...reads, ...Object.keys(kernel.writes)];
   const entries: { buffer: GPUBuffer; offset: number; size: number }[] = [];
   let key = `${pipeline.id}`;
-  for (const name of names) {
+  // All before the first is marked as used: parameters are uploaded at their first use, which may submit.
+  const blocks = names.map((name) => tensors[name].storage.block);
+  for (const [i, name] of names.entries()) {
     const t = tensors[name];
-    const block = t.storage.block;
+    const block = blocks[i];
     const size = boundBytes(t);
     if (size > engine.maxBinding)
       throw new DeviceError(

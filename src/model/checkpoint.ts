@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { CheckpointError } from '../engine/errors.ts';
 import type { Parameters } from '../engine/params.ts';
 import type { HostArray } from '../engine/tensor.ts';
-import type { TrainConfig } from './presets.ts';
+import { checkConfig, type TrainConfig } from './presets.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import type { TrainState } from './trainer.ts';
 import { Vae } from './vae.ts';
@@ -119,6 +119,8 @@ export interface DecodedCheckpoint {
   info: ModelInfo;
   plan: Plan;
   best: CheckpointFile['best'];
+  /** Steps taken. */
+  step: number;
   /** @throws CheckpointError if the tensors are not those of a model with these parameters. */
   state(params: Parameters): TrainState;
 }
@@ -139,6 +141,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckp
     info: info as unknown as ModelInfo,
     plan: plan as Plan,
     best: best as CheckpointFile['best'],
+    step,
     state: (params) => ({
       step,
       sums,
@@ -153,11 +156,34 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckp
   };
 }
 
+const featureKeys = [
+  'sampleRate',
+  'length',
+  'pad',
+  'nFft',
+  'hopLength',
+  'nMels',
+  'fMin',
+  'fMax',
+  'dynamicRange',
+  'maxDb',
+];
+
 function checkInfo(info: ModelInfo, name: string): void {
-  if (!info.config || !info.features || !Array.isArray(info.labels))
-    throw new CheckpointError(
-      `${name}: config, features or labels are missing from its metadata; the file is damaged`,
-    );
+  const { config, features, labels } = info;
+  const fail = (what: string) => {
+    throw new CheckpointError(`${name}: ${what} in its metadata; the file is damaged or of another model`);
+  };
+  if (!config || typeof config !== 'object' || !Array.isArray(config.channels)) fail('no configuration');
+  if (!Array.isArray(labels) || !labels.every((l) => typeof l === 'string')) fail('no list of labels');
+  const values = (features ?? {}) as unknown as Record<string, unknown>;
+  const odd = featureKeys.find((key) => !Number.isFinite(values[key]));
+  if (odd) fail(`features.${odd} is ${JSON.stringify(values[odd])}`);
+  try {
+    checkConfig(config);
+  } catch (error) {
+    fail(`its configuration has ${(error as Error).message}`);
+  }
 }
 
 /** The network of a model file with its weights loaded. @throws CheckpointError if they do not fit each other. */

@@ -138,8 +138,8 @@ export function checkConfig(config: TrainConfig): TrainConfig {
   if (!(likelihoods as readonly string[]).includes(config.likelihood))
     fail('likelihood', likelihoods.join(', '));
   for (const key of ['lr', 'weight'] as const)
-    if (!(config[key] > 0 && config[key] < 1e6)) fail(key, 'above 0');
+    if (!(config[key] > 0 && config[key] < 1e6)) fail(key, 'above 0 and below 1e6');
   for (const key of ['beta', 'betaWarmup'] as const)
-    if (!(config[key] >= 0 && config[key] < 1e6)) fail(key, '0 or more');
+    if (!(config[key] >= 0 && config[key] < 1e6)) fail(key, 'at least 0 and below 1e6');
   return config;
 }

@@ -17,6 +17,8 @@ export interface SpeechClip {
 }
 
 const chunk = 64;
+/** dB of silence: the floor under the features' powers. */
+const silence = -99.9;
 
 /**
  * Features of all clips, scaled to [0, 1].
@@ -31,9 +33,14 @@ export async function speechDataset(
 ): Promise<{ data: Dataset; features: FeatureSettings }> {
   const parts = divide(clips, validation);
   if (parts.train.length === 0)
-    throw new DataError('data: every clip is in the test split; none is left to train on');
+    throw new DataError(
+      'data: every clip is in the test split, none is left to train on (index 0 to 4 of {label}_{speaker}_{index}.wav ' +
+        'tests, unless split.json names test speakers); number more clips from 5 on',
+    );
   const db = await decibels(engine, clips, settings);
   const maxDb = settings.maxDb ?? loudest(parts.train.map((clip) => db.get(clip) as Float32Array));
+  if (maxDb <= silence)
+    throw new DataError('data: every clip to train on is silent; check the recordings and their level');
   const labels = [...new Set(clips.flatMap((c) => (c.label === null ? [] : [c.label])))];
   const scale = (value: number) => Math.min(1, Math.max(0, (value - maxDb) / settings.dynamicRange + 1));
   const size = (db.get(clips[0]) as Float32Array).length;

@@ -37,7 +37,10 @@ export interface EpochRow {
   seconds: number;
 }
 
-export type TrainEvent = { kind: 'steps'; rows: StepRow[] } | { kind: 'epoch'; row: EpochRow };
+/** `stopped`: the step after the last row was refused, and training ends; the state is not one to save. */
+export type TrainEvent =
+  | { kind: 'steps'; rows: StepRow[]; stopped: boolean }
+  | { kind: 'epoch'; row: EpochRow };
 
 /** Everything a run needs to go on as if it had never stopped. */
 export interface TrainState {
@@ -136,7 +139,7 @@ export class Trainer {
         if (!pause && i < perEpoch - 1 && !this.#flushDue()) continue;
         const { rows, stopped } = await this.#flush();
         tick();
-        yield { kind: 'steps', rows };
+        yield { kind: 'steps', rows, stopped: stopped !== null };
         if (stopped) throw stopped;
         since = performance.now();
       }

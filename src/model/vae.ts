@@ -143,6 +143,6 @@ function checkConfig(c: VaeConfig): void {
     throw new ShapeError(`vae: kernel ${c.kernel}; it must be odd, so that it can be centred`);
   if (c.frames % 2 ** c.channels.length !== 0)
     throw new ShapeError(
-      `vae: ${c.frames} frames do not halve ${c.channels.length} times; use a multiple of ${2 ** c.channels.length}`,
+      `vae: ${c.frames} frames do not halve ${c.channels.length} times; give at most ${Math.log2(c.frames & -c.frames)} channels`,
     );
 }

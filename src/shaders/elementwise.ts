@@ -119,9 +119,10 @@ function binary(name: keyof typeof binaries, left: Tensor | number, right: Tenso
 }
 
 function asTensor(engine: Engine, x: Tensor | number): Tensor {
-  return x instanceof Tensor
-    ? x
-    : engine.constant(`number ${x}`, () => ({ data: Float32Array.of(x), shape: [1] }));
+  if (x instanceof Tensor) return x;
+  if (typeof x !== 'number')
+    throw new ShapeError('elementwise: an operand is neither a number nor a tensor of this copy of formant');
+  return engine.constant(`number ${x}`, () => ({ data: Float32Array.of(x), shape: [1] }));
 }
 
 /** NumPy's rule. @throws ShapeError where two dimensions differ and neither is 1. */

@@ -158,6 +158,29 @@ describe('capture', () => {
   });
 });
 
+describe('queue writes and recorded work', () => {
+  test('eager steps each get their own learning rate', async () => {
+    const params = new Parameters(engine);
+    const w = params.add('w', [3], Float32Array.of(1, 2, 3));
+    const adam = new Adam(params, { lr: (t) => [0.1, 0, 0][t - 1] });
+    for (let i = 0; i < 3; i++) {
+      backward(sum(w));
+      adam.step();
+    }
+    closeTo(await w.read(), [0.9, 1.9, 2.9], { relative: 1e-5, ofRms: 0 }, 'w');
+  });
+
+  test('parameters are not overwritten by work recorded before them', async () => {
+    engine.scope(() => {
+      const a = engine.tensor(new Float32Array(4096).fill(7));
+      add(a, a);
+    });
+    const params = new Parameters(engine);
+    const w = params.add('w', [4096], new Float32Array(4096).fill(1));
+    expect(new Set(await w.read())).toEqual(new Set([1]));
+  });
+});
+
 describe('memory', () => {
   test('what a scope made is gone after it, what it returned stays', async () => {
     let inner: Tensor | null = null;

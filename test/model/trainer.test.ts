@@ -139,6 +139,38 @@ test('a loss that stops being finite stops training by name, with the weights of
   trainer.dispose();
 });
 
+test('a refused step ends the events with a mark, so that nobody saves it', async () => {
+  const bad = {
+    ...data,
+    train: { ...data.train, x: data.train.x.map((v, i) => (i === 900 ? Number.NaN : v)) },
+  };
+  const folder = await RunFolder.create(join(dir, 'refused'));
+  const info = {
+    config: { ...small, epochs: 2 },
+    features: { ...referenceFeatures, maxDb: 0 },
+    labels: ['even', 'odd'],
+  };
+  const { signal } = new AbortController();
+  const run = {
+    engine,
+    reopen: () => openEngine(),
+    folder,
+    info,
+    data: bad,
+    from: null,
+    checkpointEvery: 1,
+    signal,
+  };
+  await expect(trainRun(run)).rejects.toThrow(NonFiniteError);
+  const rows = existsSync(folder.path('metrics.jsonl'))
+    ? readFileSync(folder.path('metrics.jsonl'), 'utf8').trim().split('\n').filter(Boolean)
+    : [];
+  expect(rows.length).toBeLessThan(3);
+  if (rows.length === 0)
+    await expect(folder.checkpointName('last')).rejects.toThrow(/before its first checkpoint/);
+  else expect(await folder.checkpointName('last')).toBe(`step-${`${rows.length}`.padStart(8, '0')}`);
+});
+
 describe('a run in its folder', () => {
   const info = {
     config: { ...small, epochs: 6 },
