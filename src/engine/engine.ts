@@ -12,6 +12,7 @@ import { Pool, usage } from './pool.ts';
 import { Profiler } from './profile.ts';
 import { Stream } from './stream.ts';
 import { checkShape, type HostArray, type Shape, Storage, shapeText, sizeOf, Tensor } from './tensor.ts';
+import { Uniforms } from './uniforms.ts';
 
 export interface EngineOptions {
   /** A device the page already owns; the engine uses it and never destroys it. */
@@ -20,15 +21,13 @@ export interface EngineOptions {
   variant?: 'auto' | 'plain';
 }
 
-/** Uniform buffers kept for reuse. */
-const mostUniforms = 4096;
-
 export class Engine {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;
   readonly pipelines: Pipelines;
   readonly bindGroups = new LeastRecent<GPUBindGroup>(8192);
   readonly stream: Stream;
+  readonly uniforms: Uniforms;
   /** Subgroup size that kernels are made for, 0 for the plain variants. */
   readonly lanes: number;
   readonly maxBinding: number;
@@ -44,7 +43,6 @@ export class Engine {
   #pool: Pool;
   #feeds: Feed[] | null = null;
   #scopes: Set<Storage>[] = [];
-  readonly #uniforms = new Map<string, GPUBuffer>();
   readonly #constants = new Map<string, Tensor>();
   readonly #staging = new Map<number, GPUBuffer[]>();
   #error: string | null = null;
@@ -59,6 +57,7 @@ export class Engine {
     this.maxBinding = open.device.limits.maxStorageBufferBindingSize;
     this.pipelines = new Pipelines(open.device);
     this.stream = new Stream(open.device);
+    this.uniforms = new Uniforms(open.device);
     this.#root = new Pool(open.device);
     this.#pool = this.#root;
     open.device.addEventListener('uncapturederror', this.#onError);
@@ -102,8 +101,7 @@ export class Engine {
 
   /** Bytes of GPU buffers that exist: pool, uniforms, staging. */
   get bytes(): number {
-    let sum = this.#root.bytes;
-    for (const b of this.#uniforms.values()) sum += b.size;
+    let sum = this.#root.bytes + this.uniforms.bytes;
     for (const list of this.#staging.values()) for (const b of list) sum += b.size;
     return sum;
   }
@@ -280,27 +278,6 @@ export class Engine {
     return { pool, feeds, leave };
   }
 
-  /** A buffer with these uniforms; equal values share one. */
-  uniform(values: readonly number[], types: readonly string[]): GPUBuffer {
-    const label = values.map((v, i) => (types[i] === 'f32' ? `${v}f` : `${v}`)).join(',');
-    let buffer = this.#uniforms.get(label);
-    if (!buffer) {
-      const size = Math.ceil(values.length / 4) * 16;
-      const view = new DataView(new ArrayBuffer(size));
-      values.forEach((v, i) => {
-        if (types[i] === 'f32') view.setFloat32(4 * i, v, true);
-        else view.setUint32(4 * i, v, true);
-      });
-      buffer = this.device.createBuffer({ label, size, usage: usage.uniform | usage.copyDst });
-      this.device.queue.writeBuffer(buffer, 0, view.buffer as ArrayBuffer);
-      this.#uniforms.set(label, buffer);
-      // Forgotten, not destroyed: bind groups may still hold it.
-      if (this.#uniforms.size > mostUniforms)
-        this.#uniforms.delete(this.#uniforms.keys().next().value as string);
-    }
-    return buffer;
-  }
-
   /** Starts timing every dispatch; end with `stop()` of the result. @throws DeviceError without timestamps. */
   profile(): { table: () => ReturnType<Profiler['table']>; stop: () => void } {
     this.stream.submit();
@@ -326,7 +303,7 @@ export class Engine {
     this.device.removeEventListener('uncapturederror', this.#onError);
     if (this.#lost === null) this.stream.submit();
     this.#root.close();
-    for (const b of this.#uniforms.values()) b.destroy();
+    this.uniforms.close();
     for (const list of this.#staging.values()) for (const b of list) b.destroy();
     if (this.#open.owned) this.device.destroy();
     this.#open.release?.();

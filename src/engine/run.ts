@@ -53,7 +53,7 @@ export function run(
     values.push(value);
   }
   const types = ['u32', ...Object.values(kernel.uniforms ?? {})];
-  const uniform = engine.uniform(values, types);
+  const uniform = engine.uniforms.get(values, types);
   key += `|${uniform.label}`;
   const bindGroup = engine.bindGroups.get(key, () =>
     engine.device.createBindGroup({
