@@ -55,7 +55,7 @@ export interface TrainState {
 }
 
 /** @throws DataError if the data cannot train this model. */
-export function checkTrainable(config: TrainConfig, data: Dataset): void {
+function checkTrainable(config: TrainConfig, data: Dataset): void {
   if (data.train.count < 1) throw new DataError('train: the training split is empty');
   if (config.model === 'cvae' && (data.labels.length < 1 || data.train.label.some((label) => label < 0)))
     throw new DataError(
