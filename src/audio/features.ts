@@ -175,7 +175,9 @@ export function normalise(db: Tensor, settings: FeatureSettings): Tensor {
   const y = db.engine.empty(db.shape);
   const low = maximumOf(settings) - settings.dynamicRange;
   const scale = 1 / settings.dynamicRange;
-  pointwise('normalise', y, { db }, `clamp((db - V(u.p)) * f32(${scale}), V(), V(1.0))`, low);
+  pointwise('normalise', y, { db }, `clamp((db - V(u.p)) * f32(${scale}), V(), V(1.0))`, {
+    params: { p: low },
+  });
   return y;
 }
 
@@ -183,7 +185,7 @@ export function normalise(db: Tensor, settings: FeatureSettings): Tensor {
 export function toDb(features: Tensor, settings: FeatureSettings): Tensor {
   const y = features.engine.empty(features.shape);
   const low = maximumOf(settings) - settings.dynamicRange;
-  pointwise('toDb', y, { x: features }, `x * f32(${settings.dynamicRange}) + V(u.p)`, low);
+  pointwise('toDb', y, { x: features }, `x * f32(${settings.dynamicRange}) + V(u.p)`, { params: { p: low } });
   return y;
 }
 
@@ -192,6 +194,6 @@ export function toPower(features: Tensor, settings: FeatureSettings): Tensor {
   const y = features.engine.empty(features.shape);
   const low = (maximumOf(settings) - settings.dynamicRange) / dbPerNeper;
   const range = settings.dynamicRange / dbPerNeper;
-  pointwise('toPower', y, { x: features }, `exp(x * f32(${range}) + V(u.p))`, low);
+  pointwise('toPower', y, { x: features }, `exp(x * f32(${range}) + V(u.p))`, { params: { p: low } });
   return y;
 }

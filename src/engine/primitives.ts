@@ -8,19 +8,29 @@ import type { Tensor } from './tensor.ts';
 
 const workgroup = 64;
 
-/**
- * y = expression, a WGSL vec4f over the inputs' names; `V` is the element type and `u.p` the given number.
- * Inputs the expression does not name are not bound.
- */
+/** What a WGSL expression may name besides its inputs. */
+export interface Formula {
+  /** Numbers, as `u.NAME`. */
+  params?: Record<string, number>;
+  /** Functions over the element type `V`. */
+  functions?: string;
+}
+
+/** Those of the inputs that an expression names: the others need no binding. */
+export function inputsOf(expression: string, inputs: Record<string, Tensor>): string[] {
+  return Object.keys(inputs).filter((k) => new RegExp(`\\b${k}\\b`).test(expression));
+}
+
+/** y = expression, a WGSL vec4f over the inputs' names; `V` is the element type. */
 export function pointwise(
   name: string,
   y: Tensor,
   inputs: Record<string, Tensor>,
   expression: string,
-  p?: number,
+  { params = {}, functions = '' }: Formula = {},
 ): void {
   const n = Math.ceil(y.size / 4);
-  const used = Object.keys(inputs).filter((k) => new RegExp(`\\b${k}\\b`).test(expression));
+  const used = inputsOf(expression, inputs);
   const loads = used.map((k) =>
     inputs[k].size === 1 && y.size !== 1 ? `let ${k} = V(${k}Data[0].x);` : `let ${k} = ${k}Data[i];`,
   );
@@ -34,9 +44,9 @@ export function pointwise(
       name,
       reads: Object.fromEntries(used.map((k) => [`${k}Data`, 'vec4f'])),
       writes: { result: 'vec4f' },
-      uniforms: { n: 'u32', ...(p === undefined ? {} : { p: 'f32' }) },
+      uniforms: { n: 'u32', ...Object.fromEntries(Object.keys(params).map((k) => [k, 'f32' as const])) },
       workgroup,
-      declarations: 'alias V = vec4f;',
+      declarations: `alias V = vec4f;\n${functions}`,
       body: `let i = group * ${workgroup}u + lane;
 if (i < u.n) {
   ${loads.join('\n  ')}
@@ -45,14 +55,14 @@ if (i < u.n) {
 }`,
     },
     { ...Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])), result: y },
-    { n, p: p ?? 0 },
+    { n, ...params },
     Math.ceil(n / workgroup),
   );
 }
 
 /** y = value everywhere. */
 export function fill(y: Tensor, value: number): void {
-  pointwise('fill', y, {}, 'V(u.p)', value);
+  pointwise('fill', y, {}, 'V(u.value)', { params: { value } });
 }
 
 /** y = x, same number of elements. */

@@ -168,6 +168,16 @@ export class Random {
     };
   }
 
+  /**
+   * What a kernel needs to draw the numbers of `uniform(step, ...)` itself: the key's two words, then the second to
+   * the fourth word of the counter; the first counts blocks of four numbers.
+   */
+  words(step: number): Uint32Array {
+    checkInteger('step', step, Number.MAX_SAFE_INTEGER);
+    const third = (KIND.uniform << 24) | Math.floor(step / 2 ** 32);
+    return Uint32Array.of(...this.#key, step >>> 0, third, this.#seedHigh);
+  }
+
   /** `count` numbers, each a multiple of 2^-24, uniform in [0, 1). */
   uniform(step: number, count: number): Float32Array {
     checkInteger('count', count, 2 ** 32);

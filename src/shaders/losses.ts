@@ -7,12 +7,11 @@
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { sumMapped } from './reduce.ts';
+import { fold } from './fold.ts';
+import { logistic } from './functions.ts';
 import { checkSame } from './shape.ts';
 
 const workgroup = 64;
-
-const logistic = '(1.0 / (1.0 + exp(min(-x, V(87.0)))))';
 
 const losses = {
   mse: { f: '(x - t) * (x - t)', d: { x: '2.0 * (x - t)', t: '2.0 * (t - x)' } },
@@ -38,7 +37,7 @@ function perExample(name: keyof typeof losses, inputs: Record<string, Tensor>): 
   const { engine } = x;
   const B = x.shape[0];
   const D = x.size / B;
-  const y = sumMapped([B], { name, inputs, expression: f, outer: B, reduced: D, inner: 1 });
+  const y = fold([B], { name, inputs, expression: f, outer: B, reduced: D, inner: 1 });
   const vector = D % 4 === 0;
   const type = vector ? 'vec4f' : 'f32';
   return record(

@@ -1,7 +1,8 @@
-// Max pooling over time, x (B, C, T) to y (B, C, Tout), padding counts as minus infinity. The forward kernel notes
-// for each output which input won (the first of equals); an input's gradient is the sum over the outputs that cover
-// it and that it won, so nothing is scattered. `relu` may be applied to the result: relu(max(x)) = max(relu(x)), at
-// a fraction of the positions, and its gradient costs nothing here.
+// Pooling over time, x (B, C, T) to y (B, C, Tout).
+// Max: padding counts as minus infinity. The forward kernel notes for each output which input won (the first of
+// equals); an input's gradient is the sum over the outputs that cover it and that it won, so nothing is scattered.
+// `relu` may be applied to the result: relu(max(x)) = max(relu(x)), at a fraction of the positions, and its gradient
+// costs nothing here. Average: an input's gradient is the sum over the outputs that cover it, each over its own count.
 
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
@@ -79,8 +80,7 @@ if (i < u.n) {
 if (i < u.n) {
   let t = i32(i % u.T);
   let row = i / u.T * u.Tout;
-  let first = u32(max(t + ${padding} - ${kernel} + ${stride}, 0) / ${stride});
-  let last = min(u32(t + ${padding}) / ${stride}u + 1u, u.Tout);
+  ${covering(kernel, stride, padding)}
   var sum = 0.0;
   for (var o = first; o < last; o++) { if (winner[row + o] == f32(t)) { sum += dy[row + o]; } }
   dx[i] = sum;
@@ -92,6 +92,87 @@ if (i < u.n) {
     );
   });
 }
+
+export interface AvgPoolOptions extends PoolOptions {
+  /** Whether a window's padding counts as elements of it. Default true. */
+  countIncludePad?: boolean;
+}
+
+/** WGSL of the elements that the window starting at `start` is divided by. */
+const divisor = (kernel: number, padding: number, counted: boolean): string =>
+  counted
+    ? `f32(min(start + ${kernel}, i32(u.T) + ${padding}) - start)`
+    : `f32(min(start + ${kernel}, i32(u.T)) - max(start, 0))`;
+
+/**
+ * Mean over windows, as torch.nn.functional.avg_pool1d.
+ * @param x (B, C, T)
+ * @param kernel window length
+ * @returns (B, C, floor((T + 2 padding - kernel) / stride) + 1)
+ * @throws ShapeError if the window does not fit.
+ */
+export function avgPool1d(x: Tensor, kernel: number, options: AvgPoolOptions = {}): Tensor {
+  const { stride = kernel, padding = 0, countIncludePad = true } = options;
+  const { engine } = x;
+  const Tout = pooledLength('avgPool1d', x, kernel, stride, padding);
+  const [B, C, T] = x.shape;
+  const y = engine.empty([B, C, Tout]);
+  const uniforms = { n: 'u32', T: 'u32', Tout: 'u32' } as const;
+  const count = divisor(kernel, padding, countIncludePad);
+  run(
+    engine,
+    {
+      name: 'avgPool1d',
+      reads: { x: 'f32' },
+      writes: { y: 'f32' },
+      uniforms,
+      workgroup,
+      body: `let i = group * ${workgroup}u + lane;
+if (i < u.n) {
+  let row = i / u.Tout * u.T;
+  let start = i32(i % u.Tout * ${stride}u) - ${padding};
+  var sum = 0.0;
+  for (var t = max(start, 0); t < min(start + ${kernel}, i32(u.T)); t++) { sum += x[row + u32(t)]; }
+  y[i] = sum / ${count};
+}`,
+    },
+    { x, y },
+    { n: y.size, T, Tout },
+    Math.ceil(y.size / workgroup),
+  );
+  return record('avgPool1d', [x], [y], (g) => {
+    run(
+      engine,
+      {
+        name: 'avgPool1d.dx',
+        reads: { dy: 'f32' },
+        writes: { dx: 'f32' },
+        uniforms,
+        workgroup,
+        body: `let i = group * ${workgroup}u + lane;
+if (i < u.n) {
+  let t = i32(i % u.T);
+  let row = i / u.T * u.Tout;
+  ${covering(kernel, stride, padding)}
+  var sum = 0.0;
+  for (var o = first; o < last; o++) {
+    let start = i32(o * ${stride}u) - ${padding};
+    sum += dy[row + o] / ${count};
+  }
+  dx[i] = sum;
+}`,
+      },
+      { dy: g.out(), dx: g.into(0) },
+      { n: x.size, T, Tout },
+      Math.ceil(x.size / workgroup),
+    );
+  });
+}
+
+/** WGSL of the outputs [first, last) whose windows hold position t. */
+const covering = (kernel: number, stride: number, padding: number): string =>
+  `let first = u32(max(t + ${padding} - ${kernel} + ${stride}, 0) / ${stride});
+  let last = min(u32(t + ${padding}) / ${stride}u + 1u, u.Tout);`;
 
 function pooledLength(op: string, x: Tensor, kernel: number, stride: number, padding: number): number {
   if (x.rank !== 3) throw new ShapeError(`${op}: x ${shapeText(x.shape)}; it must be (B, C, T)`);

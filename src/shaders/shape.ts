@@ -6,6 +6,7 @@ import { record } from '../engine/op.ts';
 import { fill } from '../engine/primitives.ts';
 import { run } from '../engine/run.ts';
 import { type Shape, sameShape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
+import { normaliseAxis } from './reduce.ts';
 
 const workgroup = 64;
 
@@ -51,13 +52,6 @@ if (r < u.n) {
     sizes,
     Math.ceil(n / workgroup),
   );
-}
-
-function normaliseAxis(op: string, axis: number, x: Tensor): number {
-  const a = axis < 0 ? axis + x.rank : axis;
-  if (!Number.isInteger(a) || a < 0 || a >= x.rank)
-    throw new ShapeError(`${op}: axis ${axis} of a tensor of shape ${shapeText(x.shape)}`);
-  return a;
 }
 
 /** The same values with another shape, sharing the storage. One dimension may be -1. */
@@ -179,4 +173,9 @@ export function checkSame(op: string, a: Tensor, b: Tensor, names = 'the two inp
     throw new ShapeError(
       `${op}: ${names} have shapes ${shapeText(a.shape)} and ${shapeText(b.shape)}; they must be equal`,
     );
+}
+
+/** The same values cut off from the tape: no gradient flows back through the result, which shares x's storage. */
+export function detach(x: Tensor): Tensor {
+  return new Tensor(x.engine, x.shape, x.storage, x.offset);
 }

@@ -8,7 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
-import { mul } from './elementwise.ts';
+import { mul } from './binary.ts';
 import { at, type Columns, columnTensor, frameColumns, valueType } from './fft/columns.ts';
 import { checkPowerOfTwo } from './fft/fft.ts';
 import { type Framing, type OverlapAdd, overlapAdd, waveFrames, windowedColumns } from './fft/frames.ts';

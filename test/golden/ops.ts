@@ -1,9 +1,10 @@
 // How each operation of the golden vectors is called: which attributes with which values it takes, and the call.
 
 import {
-  abs, add, bceWithLogits, concat, conv1d, convTranspose1d, div, type Engine, exp, fft, gaussianNll, griffinLim, irfft,
-  type IstftOptions, istft, leakyRelu, log, matmul, maximum, maxPool1d, mean, melFilterbank, type MelOptions, minimum, mse,
-  mul, neg, Adam, Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, sigmoid, silu, slice, softplus, sqrt, square,
+  abs, Adam, add, avgPool1d, batchNorm, bceWithLogits, concat, conv1d, convTranspose1d, cos, div, type Engine, exp, fft,
+  gaussianNll, gelu, griffinLim, groupNorm, irfft, type IstftOptions, istft, layerNorm, leakyRelu, log, logSoftmax,
+  logSumExp, matmul, max, maximum, maxPool1d, mean, melFilterbank, type MelOptions, min, minimum, mse, mul, neg,
+  Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, sigmoid, silu, sin, slice, softmax, softplus, sqrt, square,
   type StftOptions, stft, sub, sum, tanh, type Tensor, transpose,
 } from '../../src/node.ts';
 import type { Tolerance } from '../close.ts';
@@ -54,6 +55,9 @@ export const goldenOps: Record<string, GoldenOp> = {
   tanh: unary(tanh),
   softplus: unary(softplus),
   silu: unary(silu),
+  gelu: unary(gelu),
+  sin: unary(sin),
+  cos: unary(cos),
   leakyRelu: { attrs: { slope: any }, run: (_, { x }, a) => ({ y: leakyRelu(x, num(a, 'slope')) }) },
   add: binary(add),
   sub: binary(sub),
@@ -63,6 +67,11 @@ export const goldenOps: Record<string, GoldenOp> = {
   minimum: binary(minimum),
   sum: reduction(sum),
   mean: reduction(mean),
+  max: reduction(max),
+  min: reduction(min),
+  logSumExp: reduction(logSumExp),
+  softmax: { attrs: { axis: any }, run: (_, { x }, { axis }) => ({ y: softmax(x, axis as number) }) },
+  logSoftmax: { attrs: { axis: any }, run: (_, { x }, { axis }) => ({ y: logSoftmax(x, axis as number) }) },
   concat: { attrs: { axis: any }, run: (_, { a, b }, { axis }) => ({ y: concat([a, b], axis as number) }) },
   slice: {
     attrs: { axis: any, start: any, end: any },
@@ -84,6 +93,26 @@ export const goldenOps: Record<string, GoldenOp> = {
   maxPool1d: {
     attrs: { kernel: any, stride: any, padding: any },
     run: (_, { x }, a) => ({ y: maxPool1d(x, num(a, 'kernel'), { stride: num(a, 'stride'), padding: num(a, 'padding') }) }),
+  },
+  avgPool1d: {
+    attrs: { kernel: any, stride: any, padding: any, countIncludePad: any },
+    run: (_, { x }, a) => ({
+      y: avgPool1d(x, num(a, 'kernel'), {
+        stride: num(a, 'stride'), padding: num(a, 'padding'), countIncludePad: a.countIncludePad as boolean,
+      }),
+    }),
+  },
+  batchNorm: {
+    attrs: { eps: any, training: only(true) },
+    run: (_, { x, w, b }, a) => ({ y: batchNorm(x, w ?? null, b ?? null, { eps: num(a, 'eps') }) }),
+  },
+  groupNorm: {
+    attrs: { groups: any, eps: any },
+    run: (_, { x, w, b }, a) => ({ y: groupNorm(x, num(a, 'groups'), w ?? null, b ?? null, num(a, 'eps')) }),
+  },
+  layerNorm: {
+    attrs: { eps: any },
+    run: (_, { x, w, b }, a) => ({ y: layerNorm(x, w.shape, w, b ?? null, num(a, 'eps')) }),
   },
   reparameterize: { attrs: {}, run: (_, { mu, logvar, eps }) => reparameterize(mu, logvar, eps) },
   mse: { attrs: sumPerExample, run: (_, { x, t }) => ({ y: mse(x, t) }) },

@@ -1,0 +1,159 @@
+// y = (x - mean) rstd w + b, and its gradients, for any way of grouping: elements of a group share mean and rstd.
+// Deviations are summed from the group's first element, so that a large mean does not swallow a small variance.
+//   dx = rstd (dy w - mean of dy w - h mean of (dy w h)),  h = (x - mean) rstd;  dw = sum of dy h;  db = sum of dy
+
+import { type Gradients, record } from '../../engine/op.ts';
+import { run } from '../../engine/run.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { type Grouping, sumPairs } from './sums.ts';
+
+const workgroup = 64;
+
+/** Element i of x has weight (i / inner) % count. */
+interface Affine {
+  count: number;
+  inner: number;
+}
+
+export interface Normalised {
+  name: string;
+  x: Tensor;
+  w: Tensor | null;
+  b: Tensor | null;
+  groups: Grouping;
+  affine: Affine;
+}
+
+/** (G, 3): mean, 1 / sqrt(variance + eps), variance of every group. */
+export function statistics(m: Normalised, eps: number): Tensor {
+  const { engine } = m.x;
+  const stats = engine.empty([m.groups.G, 3]);
+  sumPairs(
+    engine,
+    m.groups,
+    {
+      name: `${m.name}.stats`,
+      inputs: { x: m.x },
+      expression: 'vec2f(1.0, x[i] - x[g * u.Q]) * (x[i] - x[g * u.Q])',
+    },
+    {
+      reads: { x: m.x },
+      writes: { stats },
+      floats: { eps },
+      body: `let shift = sum / f32(u.N);
+  let variance = max(shift.y - shift.x * shift.x, 0.0);
+  stats[3u * g] = x[g * u.Q] + shift.x;
+  stats[3u * g + 1u] = 1.0 / sqrt(variance + u.eps);
+  stats[3u * g + 2u] = variance;`,
+    },
+  );
+  return stats;
+}
+
+/** One element an invocation: `expression` over x, stats at `s`, weight `weight`, bias `bias`, and other tensors at i. */
+function perElement(
+  name: string,
+  y: Tensor,
+  m: Normalised,
+  more: Record<string, Tensor>,
+  expression: string,
+): void {
+  const inputs = { ...more, ...(m.w ? { w: m.w } : {}), ...(m.b ? { b: m.b } : {}) };
+  const named = Object.fromEntries(
+    Object.entries(inputs).filter(
+      ([k]) => k in more || new RegExp(`\\b${k === 'w' ? 'weight' : 'bias'}\\b`).test(expression),
+    ),
+  );
+  const { G, Q, P } = m.groups;
+  const sizes = { n: y.size, G, Q, count: m.affine.count, inner: m.affine.inner };
+  run(
+    y.engine,
+    {
+      name,
+      reads: Object.fromEntries(Object.keys(named).map((k) => [k, 'f32' as const])),
+      writes: { y: 'f32' },
+      uniforms: { ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])), share: 'f32' },
+      workgroup,
+      body: `let i = group * ${workgroup}u + lane;
+if (i < u.n) {
+  let g = i / u.Q % u.G;
+  let a = i / u.inner % u.count;
+  ${named.w ? 'let weight = w[a];' : 'let weight = 1.0;'}
+  ${named.b ? 'let bias = b[a];' : 'let bias = 0.0;'}
+  y[i] = ${expression};
+}`,
+    },
+    { ...named, y },
+    { ...sizes, share: 1 / (P * Q) },
+    Math.ceil(y.size / workgroup),
+  );
+}
+
+/** WGSL of h of element i in group g, in a kernel that reads x and stats. */
+const standard = (g = 'g') => `(x[i] - stats[3u * ${g}]) * stats[3u * ${g} + 1u]`;
+
+/** y and its gradients from given statistics; `own` ones are x's and depend on it. */
+export function normalise(m: Normalised, stats: Tensor, own: boolean): Tensor {
+  const { x, w, b, name } = m;
+  const { engine } = x;
+  const y = engine.empty(x.shape);
+  perElement(name, y, m, { x, stats }, `${standard()} * weight + bias`);
+  const inputs = [x, ...(w ? [w] : []), ...(b ? [b] : [])];
+  return record(name, inputs, [y], (g) => {
+    const dy = g.out();
+    if (g.needs(0)) inputGradient(m, stats, own, dy, g);
+    if (w || b) affineGradient(m, stats, dy, g);
+  });
+}
+
+function inputGradient(m: Normalised, stats: Tensor, own: boolean, dy: Tensor, g: Gradients): void {
+  const { x, w, name, groups, affine } = m;
+  const { engine } = x;
+  if (!own) {
+    perElement(`${name}.dx`, g.into(0), m, { stats, dy }, 'dy[i] * weight * stats[3u * g + 1u]');
+    return;
+  }
+  const sums = engine.empty([groups.G, 2]);
+  const weighted = w ? 'dy[i] * w[i / u.inner % u.count]' : 'dy[i]';
+  sumPairs(
+    engine,
+    groups,
+    {
+      name: `${name}.dx.sums`,
+      inputs: { x, stats, dy, ...(w ? { w } : {}) },
+      uniforms: { count: affine.count, inner: affine.inner },
+      expression: `${weighted} * vec2f(1.0, ${standard()})`,
+    },
+    { writes: { sums }, body: 'sums[2u * g] = sum.x; sums[2u * g + 1u] = sum.y;' },
+  );
+  const dx = `stats[3u * g + 1u] * (dy[i] * weight - (sums[2u * g] + ${standard()} * sums[2u * g + 1u]) * u.share)`;
+  perElement(`${name}.dx`, g.into(0), m, { x, stats, dy, sums }, dx);
+}
+
+function affineGradient(
+  { x, w, b, name, groups, affine }: Normalised,
+  stats: Tensor,
+  dy: Tensor,
+  g: Gradients,
+): void {
+  const { count, inner } = affine;
+  const writes: Record<string, Tensor> = {};
+  if (w && g.needs(1)) writes.dw = g.into(1);
+  const at = w ? 2 : 1;
+  if (b && g.needs(at)) writes.db = g.into(at);
+  if (Object.keys(writes).length === 0) return;
+  sumPairs(
+    x.engine,
+    { P: x.size / (count * inner), G: count, Q: inner },
+    {
+      name: `${name}.dw`,
+      inputs: { x, stats, dy },
+      uniforms: { perGroup: groups.Q, statGroups: groups.G },
+      expression: `dy[i] * vec2f(${standard('(i / u.perGroup % u.statGroups)')}, 1.0)`,
+    },
+    {
+      writes,
+      body: `${writes.dw ? 'dw[g] = sum.x;' : ''} ${writes.db ? 'db[g] = sum.y;' : ''}`,
+    },
+  );
+}
