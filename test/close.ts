@@ -13,7 +13,7 @@ export function closeTo(
 ): void {
   if (got.length !== want.length) throw new Error(`${what}: ${got.length} values, expected ${want.length}`);
   let squares = 0;
-  for (let i = 0; i < want.length; i++) squares += want[i] * want[i];
+  for (let i = 0; i < want.length; i++) if (!Number.isNaN(want[i])) squares += want[i] * want[i];
   const floor = tolerance.ofRms * Math.sqrt(squares / want.length);
   let worst = 0;
   let at = -1;

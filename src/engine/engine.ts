@@ -7,7 +7,7 @@ import { LeastRecent } from './cache.ts';
 import { Capture, type Feed } from './capture.ts';
 import { type AdapterSummary, adoptDevice, type OpenDevice, openDevice } from './device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
-import { Pipelines } from './kernel.ts';
+import { maxGroups, Pipelines } from './kernel.ts';
 import { Pool, usage } from './pool.ts';
 import { Profiler } from './profile.ts';
 import { Stream } from './stream.ts';
@@ -19,6 +19,8 @@ export interface EngineOptions {
   device?: GPUDevice;
   /** `plain` runs the kernels without subgroups even where the adapter has them. */
   variant?: 'auto' | 'plain';
+  /** Workgroups along one dimension of a grid before it is folded into two, for tests; default WebGPU's 65,535. */
+  maxGroups?: number;
 }
 
 export class Engine {
@@ -31,6 +33,7 @@ export class Engine {
   /** Subgroup size that kernels are made for, 0 for the plain variants. */
   readonly lanes: number;
   readonly maxBinding: number;
+  readonly maxGroups: number;
   /** Whether operations are put on the tape; see noGrad. */
   gradMode = true;
   /** Number of the capture being recorded, 0 outside any. */
@@ -54,6 +57,7 @@ export class Engine {
     this.adapter = open.adapter;
     this.#open = open;
     this.lanes = options.variant === 'plain' ? 0 : open.adapter.lanes;
+    this.maxGroups = options.maxGroups ?? maxGroups;
     this.maxBinding = open.device.limits.maxStorageBufferBindingSize;
     this.pipelines = new Pipelines(open.device);
     this.stream = new Stream(open.device);

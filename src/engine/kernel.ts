@@ -23,10 +23,10 @@ export interface Kernel {
 }
 
 /** The most workgroups that WebGPU promises along one dimension of a dispatch. */
-const maxGroups = 65535;
+export const maxGroups = 65535;
 
-/** Splits a line of workgroups over two dimensions that each fit WebGPU's limit. */
-export function foldGrid(groups: number): [number, number] {
+/** Splits a line of workgroups over two dimensions that each fit a limit. */
+export function foldGrid(groups: number, maxGroups: number): [number, number] {
   if (groups <= maxGroups) return [groups, 1];
   const y = Math.ceil(groups / maxGroups);
   return [Math.ceil(groups / y), y];

@@ -24,7 +24,7 @@ export function run(
   groups: number,
 ): void {
   engine.check();
-  const [x, y] = foldGrid(groups);
+  const [x, y] = foldGrid(groups, engine.maxGroups);
   const pipeline = engine.pipelines.get(kernel, y > 1);
   const reads = Object.keys(kernel.reads ?? {});
   const names = [...reads, ...Object.keys(kernel.writes)];
