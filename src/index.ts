@@ -9,7 +9,7 @@ export { Engine, type EngineOptions } from './engine/engine.ts';
 export * from './engine/errors.ts';
 export { Metrics } from './engine/metrics.ts';
 export { backward, backwardFrom } from './engine/op.ts';
-export { Adam, type AdamOptions } from './engine/optim.ts';
+export * from './engine/optim/index.ts';
 export { Parameters } from './engine/params.ts';
 export { type ProfileRow, profileTable } from './engine/profile.ts';
 export { Random } from './engine/random.ts';
@@ -31,6 +31,7 @@ export { presetConfig, presetNames, type TrainConfig } from './model/presets.ts'
 export { readSafetensors, writeSafetensors } from './model/safetensors.ts';
 export { type SampleOptions, samplePrior } from './model/sampling.ts';
 export { type SpeechClip, speechDataset } from './model/speech.ts';
+export { encodeStateDict, loadStateDict } from './model/stateDict.ts';
 export { type EpochRow, type StepRow, type TrainEvent, Trainer, type TrainState } from './model/trainer.ts';
 export { Vae, type VaeConfig, type VaeOutput } from './model/vae.ts';
 export * from './shaders/index.ts';

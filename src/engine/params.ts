@@ -108,25 +108,33 @@ export class Parameters {
     return out;
   }
 
+  /** What a state_dict of these shapes lacks, has too much, or has in another shape; empty if it fits. */
+  differences(state: Record<string, { readonly shape: Shape }>): string[] {
+    const lines: string[] = [];
+    for (const [name, t] of this.#tensors) {
+      if (!Object.hasOwn(state, name)) lines.push(`${name} ${shapeText(t.shape)} is missing`);
+      else if (!sameShape(state[name].shape, t.shape))
+        lines.push(`${name} has shape ${shapeText(state[name].shape)}, not ${shapeText(t.shape)}`);
+    }
+    for (const [name, { shape }] of Object.entries(state))
+      if (!this.#tensors.has(name)) lines.push(`${name} ${shapeText(shape)} is not part of this model`);
+    return lines;
+  }
+
   /**
    * The reverse of `split`: one flat array from named ones.
-   * @throws CheckpointError for a name that is missing or unknown, or another shape.
+   * @throws CheckpointError listing every name that is missing or unknown and every other shape.
    */
   join(state: Record<string, HostArray>, where = 'state'): Float32Array {
+    refuseDifferences(this.differences(state), where);
     const flat = new Float32Array(this.#floats);
-    for (const name of Object.keys(state))
-      if (!this.#tensors.has(name))
-        throw new CheckpointError(
-          `${where}: tensor ${name} is not part of this model; is it another model's?`,
-        );
     for (const [name, t] of this.#tensors) {
-      const found = state[name];
-      if (!found) throw new CheckpointError(`${where}: tensor ${name} ${shapeText(t.shape)} is missing`);
-      if (!sameShape(found.shape, t.shape))
+      const { data } = state[name];
+      if (data.length !== t.size)
         throw new CheckpointError(
-          `${where}: tensor ${name} has shape ${shapeText(found.shape)}, this model needs ${shapeText(t.shape)}`,
+          `${where}: ${name} has ${data.length} values for shape ${shapeText(t.shape)}; give ${t.size}`,
         );
-      flat.set(found.data, t.offset / 4);
+      flat.set(data, t.offset / 4);
     }
     return flat;
   }
@@ -159,4 +167,17 @@ export class Parameters {
     }
     return this.#flat;
   }
+}
+
+const mostShown = 24;
+
+/** @throws CheckpointError naming the differences of a state_dict from a model, unless there are none. */
+export function refuseDifferences(lines: readonly string[], where: string): void {
+  if (lines.length === 0) return;
+  const rest = lines.length > mostShown ? `; and ${lines.length - mostShown} more` : '';
+  throw new CheckpointError(
+    `${where}: does not fit this model, ${lines.length} ${lines.length === 1 ? 'difference' : 'differences'}: ` +
+      `${lines.slice(0, mostShown).join('; ')}${rest}. It is another model's, or one of other sizes or classes: ` +
+      'load it into a model with the settings it was saved with',
+  );
 }

@@ -1,6 +1,9 @@
 // Two kinds of safetensors file. A model file holds what playing needs: weights under PyTorch's names and, in its
 // metadata, the configuration, the features' settings with the training set's maximum, and the labels. A checkpoint
-// holds what resuming needs besides: Adam's moments, the position in the epoch, and the plan of kernel variants.
+// holds what resuming needs besides: the optimiser's buffers, the trained weights where those that play are averages, the
+// position in the epoch, and the plan of kernel variants. Tensors of a checkpoint, for a parameter NAME:
+//   model.NAME (what plays)   optim.SLOT.NAME   trained.NAME (averaging alone)
+// Format 1 had Adam alone, as adam.m.NAME and adam.v.NAME, and no settings for anything else.
 
 import type { FeatureSettings } from '../audio/features.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -9,11 +12,12 @@ import type { Parameters } from '../engine/params.ts';
 import type { HostArray } from '../engine/tensor.ts';
 import { checkConfig, type TrainConfig } from './presets.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { splitFloats } from './stateDict.ts';
 import type { TrainState } from './trainer.ts';
 import { Vae } from './vae.ts';
 
-/** Raised when a file's meaning changes; readers refuse what they do not know. */
-const version = 1;
+/** Raised when a file's meaning changes; older ones are read, later ones refused. */
+const version = 2;
 
 /** What a model is besides its weights. */
 export interface ModelInfo {
@@ -54,9 +58,11 @@ function metadata(kind: string, json: Record<string, unknown>): Record<string, s
 function parse(found: Record<string, string>, kind: string, name: string): Record<string, unknown> {
   if (found.formant === undefined || found.kind === undefined)
     throw new CheckpointError(`${name}: this safetensors file was not written by formant`);
-  if (found.formant !== `${version}`)
+  const of = Number(found.formant);
+  if (!Number.isInteger(of) || of < 1 || of > version)
     throw new CheckpointError(
-      `${name}: format version ${found.formant}, this formant reads ${version}; update it`,
+      `${name}: format version ${found.formant}, this formant reads 1 to ${version}; ` +
+        `${of > version ? 'update formant' : 'the file is damaged'}`,
     );
   if (found.kind !== kind)
     throw new CheckpointError(`${name}: a ${found.kind} file where a ${kind} file is needed`);
@@ -72,14 +78,12 @@ function parse(found: Record<string, string>, kind: string, name: string): Recor
   return out;
 }
 
+/** The tensors whose names begin with a prefix, without it. @throws CheckpointError unless all are floats. */
 function floats(tensors: ReturnType<typeof readSafetensors>['tensors'], prefix: string, name: string) {
-  const out: Record<string, HostArray> = {};
-  for (const [key, { shape, data }] of tensors) {
-    if (!key.startsWith(prefix)) continue;
-    if (!(data instanceof Float32Array)) throw new CheckpointError(`${name}: tensor ${key} is not of floats`);
-    out[key.slice(prefix.length)] = { shape, data };
-  }
-  return out;
+  const found = [...tensors].filter(([key]) => key.startsWith(prefix));
+  const { state, refused } = splitFloats(found.map(([key, t]) => [key.slice(prefix.length), t]));
+  if (refused.length > 0) throw new CheckpointError(`${name}: ${refused.join('; ')}; the file is damaged`);
+  return state;
 }
 
 /** @returns bytes of `model.safetensors` */
@@ -105,13 +109,14 @@ export function encodeCheckpoint(
     for (const [name, t] of Object.entries(arrays)) tensors[`${prefix}${name}`] = t;
   };
   add('model.', state.params);
-  add('adam.m.', params.split(state.adam.m));
-  add('adam.v.', params.split(state.adam.v));
+  for (const [slot, flat] of Object.entries(state.optimizer.slots)) add(`optim.${slot}.`, params.split(flat));
+  if (state.average) add('trained.', state.average.trained);
   const { step, sums, seconds } = state;
-  return writeSafetensors(
-    tensors,
-    metadata('checkpoint', { ...info, plan, best, position: { step, sums, seconds } }),
-  );
+  const { kind, slots } = state.optimizer;
+  const optimizer = { kind, step: state.optimizer.step, slots: Object.keys(slots) };
+  const averaged = state.average?.count ?? null;
+  const position = { step, sums, seconds, optimizer, averaged };
+  return writeSafetensors(tensors, metadata('checkpoint', { ...info, plan, best, position }));
 }
 
 /** A checkpoint's bytes, read in two steps because the moments' layout is the model's. */
@@ -125,34 +130,83 @@ export interface DecodedCheckpoint {
   state(params: Parameters): TrainState;
 }
 
-/** @throws CheckpointError if the bytes are not a checkpoint of this version. */
+/** What a checkpoint's metadata says of the position in the training. */
+interface Position {
+  step: number;
+  sums: TrainState['sums'];
+  seconds: number;
+  optimizer: { kind: string; step: number; slots: string[] };
+  /** Steps in the averages, null without. */
+  averaged: number | null;
+}
+
+/** The position of format 1, in which there was only Adam. */
+function adamPosition(position: Partial<Position>): Partial<Position> {
+  return {
+    ...position,
+    optimizer: { kind: 'adam', step: position.step ?? 0, slots: ['m', 'v'] },
+    averaged: null,
+  };
+}
+
+function checkPosition(position: unknown, name: string): Position {
+  const fine = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
+  const { step, sums, seconds, optimizer, averaged } = (position ?? {}) as Partial<Position>;
+  const { kind, slots } = optimizer ?? {};
+  const names = Array.isArray(slots) && slots.every((s) => typeof s === 'string');
+  const threeSums = Array.isArray(sums) && sums.length === 3 && sums.every(Number.isFinite);
+  const known = typeof kind === 'string' && names && fine(optimizer?.step);
+  if (
+    !fine(step) ||
+    !threeSums ||
+    !Number.isFinite(seconds) ||
+    !known ||
+    !(averaged === null || fine(averaged))
+  )
+    throw new CheckpointError(`${name}: the position in the training is missing; the file is damaged`);
+  return position as Position;
+}
+
+/** @throws CheckpointError if the bytes are not a checkpoint of a version that is read here. */
 export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckpoint {
   const { tensors, metadata: found } = readSafetensors(bytes, name);
-  const { plan, best, position, ...info } = parse(found, 'checkpoint', name);
-  const { step, sums, seconds } = (position ?? {}) as {
-    step: number;
-    sums: TrainState['sums'];
-    seconds: number;
-  };
-  if (!Number.isSafeInteger(step) || !Array.isArray(sums) || !plan)
-    throw new CheckpointError(`${name}: the position in the training is missing; the file is damaged`);
-  checkInfo(info as unknown as ModelInfo, name);
+  const { plan, best, position: given, ...rest } = parse(found, 'checkpoint', name);
+  const first = found.formant === '1';
+  const position = checkPosition(first && given ? adamPosition(given) : given, name);
+  if (!plan) throw new CheckpointError(`${name}: the plan of kernels is missing; the file is damaged`);
+  const info = rest as unknown as ModelInfo;
+  checkInfo(info, name);
+  const { step, sums, seconds, optimizer, averaged } = position;
+  const slotsOf = first ? 'adam' : 'optim';
+  const slots = optimizer.slots.map((slot) => `${slotsOf}.${slot}.`);
+  const prefixes = ['model.', ...slots, ...(averaged === null ? [] : ['trained.'])];
+  const stray = [...tensors.keys()].filter((key) => !prefixes.some((prefix) => key.startsWith(prefix)));
+  if (stray.length > 0)
+    throw new CheckpointError(
+      `${name}: tensor ${stray[0]} (${stray.length} in all) is not part of a checkpoint of ${optimizer.kind}; ` +
+        'the file is damaged or of another program',
+    );
   return {
-    info: info as unknown as ModelInfo,
+    info,
     plan: plan as Plan,
     best: best as CheckpointFile['best'],
     step,
-    state: (params) => ({
-      step,
-      sums,
-      seconds,
-      params: floats(tensors, 'model.', name),
-      adam: {
+    state: (params) => {
+      const checked = (prefix: string) => {
+        const state = floats(tensors, prefix, name);
+        return { state, flat: params.join(state, `${name}: ${prefix.slice(0, -1)}`) };
+      };
+      const { state: playing } = checked('model.');
+      const flats = optimizer.slots.map((slot, i) => [slot, checked(slots[i]).flat]);
+      return {
         step,
-        m: params.join(floats(tensors, 'adam.m.', name), `${name}: adam.m`),
-        v: params.join(floats(tensors, 'adam.v.', name), `${name}: adam.v`),
-      },
-    }),
+        sums,
+        seconds,
+        params: playing,
+        optimizer: { kind: optimizer.kind, step: optimizer.step, slots: Object.fromEntries(flats) },
+        average: averaged === null ? null : { count: averaged, trained: checked('trained.').state },
+      };
+    },
   };
 }
 

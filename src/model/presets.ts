@@ -7,6 +7,12 @@ import { type Likelihood, likelihoods } from './objective.ts';
 export const modelKinds = ['vae', 'cvae'] as const;
 export type ModelKind = (typeof modelKinds)[number];
 
+export const optimizerKinds = ['adam', 'adamw', 'sgd'] as const;
+export type OptimizerKind = (typeof optimizerKinds)[number];
+
+export const scheduleKinds = ['constant', 'linear', 'cosine'] as const;
+export type ScheduleKind = (typeof scheduleKinds)[number];
+
 export interface TrainConfig {
   preset: string;
   model: ModelKind;
@@ -25,14 +31,38 @@ export interface TrainConfig {
   beta: number;
   /** Epochs over which beta rises linearly from 0. */
   betaWarmup: number;
-  /** Adam's learning rate. */
+  optimizer: OptimizerKind;
+  /** Learning rate: of every step, or where the schedule is at its highest. */
   lr: number;
+  /** Of sgd alone; 0 with the others. */
+  momentum: number;
+  /** Decoupled from the gradient in adamw, an L2 penalty in adam and sgd. */
+  weightDecay: number;
+  /** The most that the gradient's norm may be; 0: no clipping. */
+  clipNorm: number;
+  /** Of the learning rate after its warm-up: stays, or falls to 0 at the last of `epochs`. */
+  schedule: ScheduleKind;
+  /** Epochs over which the learning rate rises linearly. */
+  warmup: number;
+  /** What the moving average of the weights keeps of itself at a step, such as 0.999; 0: no average. */
+  average: number;
   batch: number;
   epochs: number;
   seed: number;
   /** Whether a part of the training split is held out to choose the best checkpoint. */
   validation: boolean;
 }
+
+/** How weights are moved where a preset says nothing else; runs of format 1 know only these and have no such keys. */
+const optimization = {
+  optimizer: 'adam',
+  momentum: 0,
+  weightDecay: 0,
+  clipNorm: 0,
+  schedule: 'constant',
+  warmup: 0,
+  average: 0,
+} as const;
 
 const speechRef: Omit<TrainConfig, 'model' | 'likelihood'> = {
   preset: 'speech-ref',
@@ -44,6 +74,7 @@ const speechRef: Omit<TrainConfig, 'model' | 'likelihood'> = {
   beta: 1,
   betaWarmup: 0,
   lr: 1e-3,
+  ...optimization,
   batch: 64,
   epochs: 50,
   seed: 1,
@@ -89,7 +120,8 @@ export function presetConfig(name: string, model: ModelKind): TrainConfig {
 }
 
 /**
- * A configuration with one setting replaced, from text such as `latent=16` or `channels=32,64`.
+ * A configuration with one setting replaced, from text such as `latent=16` or `channels=32,64`. Whether settings go
+ * together is for `checkConfig`, when all are set.
  * @throws DataError for an unknown key or a value of the wrong kind.
  */
 export function setOption(config: TrainConfig, assignment: string): TrainConfig {
@@ -102,7 +134,7 @@ export function setOption(config: TrainConfig, assignment: string): TrainConfig 
         .filter((k) => k !== 'preset')
         .join(', ')}`,
     );
-  return checkConfig({ ...config, [key]: parseLike(config[key], text, assignment) });
+  return checkEach({ ...config, [key]: parseLike(config[key], text, assignment) });
 }
 
 function parseLike(like: TrainConfig[keyof TrainConfig], text: string, assignment: string): unknown {
@@ -119,27 +151,46 @@ function parseLike(like: TrainConfig[keyof TrainConfig], text: string, assignmen
   return Array.isArray(like) ? numbers : numbers[0];
 }
 
-/** The same configuration if every value is possible. @throws DataError naming the value that is not. */
-export function checkConfig(config: TrainConfig): TrainConfig {
-  const fail = (key: string, want: string) => {
-    throw new DataError(`${key} ${JSON.stringify(config[key as keyof TrainConfig])}: it must be ${want}`);
+/**
+ * The configuration, with every setting there, if all are possible and none would do nothing.
+ * @throws DataError naming the value that is not.
+ */
+export function checkConfig(given: TrainConfig): TrainConfig {
+  const config = checkEach({ ...optimization, ...given });
+  const { optimizer, momentum, warmup, epochs } = config;
+  if (momentum > 0 && optimizer !== 'sgd')
+    throw new DataError(`momentum ${momentum}: ${optimizer} has its own; set optimizer=sgd, or momentum=0`);
+  if (warmup >= epochs && warmup > 0)
+    throw new DataError(
+      `warmup ${warmup}: all of the ${epochs} epochs; make it shorter, or train for longer`,
+    );
+  return config;
+}
+
+/** Checks every value by itself. @throws DataError naming the value that is not possible. */
+function checkEach(config: TrainConfig): TrainConfig {
+  const fail = (key: keyof TrainConfig, want: string) => {
+    throw new DataError(`${key} ${JSON.stringify(config[key])}: it must be ${want}`);
   };
-  const whole = (key: keyof TrainConfig, least: number) => {
-    const value = config[key];
-    if (!Number.isSafeInteger(value) || (value as number) < least)
-      fail(key, `a whole number of at least ${least}`);
+  const check = (keys: readonly (keyof TrainConfig)[], ok: (value: number) => boolean, want: string) => {
+    for (const key of keys) if (typeof config[key] !== 'number' || !ok(config[key])) fail(key, want);
   };
-  for (const key of ['hidden', 'latent', 'batch', 'epochs', 'kernel'] as const) whole(key, 1);
-  whole('seed', 0);
-  if (config.kernel % 2 === 0) fail('kernel', 'odd');
-  if (config.channels.length === 0 || !config.channels.every((c) => Number.isSafeInteger(c) && c >= 1))
+  const oneOf = (key: keyof TrainConfig, names: readonly string[]) => {
+    if (!names.includes(config[key] as string)) fail(key, names.join(', '));
+  };
+  const whole = (n: number) => Number.isSafeInteger(n) && n >= 1;
+  check(['hidden', 'latent', 'batch', 'epochs', 'kernel'], whole, 'a whole number of at least 1');
+  check(['seed'], (n) => n === 0 || whole(n), 'a whole number of at least 0');
+  check(['kernel'], (n) => n % 2 === 1, 'odd');
+  if (config.channels.length === 0 || !config.channels.every(whole))
     fail('channels', 'a list of whole numbers of at least 1');
-  if (!(modelKinds as readonly string[]).includes(config.model)) fail('model', modelKinds.join(' or '));
-  if (!(likelihoods as readonly string[]).includes(config.likelihood))
-    fail('likelihood', likelihoods.join(', '));
-  for (const key of ['lr', 'weight'] as const)
-    if (!(config[key] > 0 && config[key] < 1e6)) fail(key, 'above 0 and below 1e6');
-  for (const key of ['beta', 'betaWarmup'] as const)
-    if (!(config[key] >= 0 && config[key] < 1e6)) fail(key, 'at least 0 and below 1e6');
+  oneOf('model', modelKinds);
+  oneOf('likelihood', likelihoods);
+  oneOf('optimizer', optimizerKinds);
+  oneOf('schedule', scheduleKinds);
+  check(['lr', 'weight'], (x) => x > 0 && x < 1e6, 'above 0 and below 1e6');
+  const limited = ['beta', 'betaWarmup', 'weightDecay', 'clipNorm', 'warmup'] as const;
+  check(limited, (x) => x >= 0 && x < 1e6, 'at least 0 and below 1e6');
+  check(['momentum', 'average'], (x) => x >= 0 && x < 1, 'at least 0 and below 1');
   return config;
 }

@@ -4,16 +4,17 @@
 
 import type { Capture } from '../engine/capture.ts';
 import type { Engine } from '../engine/engine.ts';
-import { DataError, NonFiniteError } from '../engine/errors.ts';
+import { CheckpointError, DataError, NonFiniteError } from '../engine/errors.ts';
 import { Metrics } from '../engine/metrics.ts';
 import { backward } from '../engine/op.ts';
-import { Adam, type AdamState } from '../engine/optim.ts';
+import type { Optimizer, OptimizerState, WeightAverage } from '../engine/optim/index.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray, Tensor } from '../engine/tensor.ts';
 import { type Batch, type Dataset, epochBatches, gather } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { vaeLoss } from './objective.ts';
-import type { TrainConfig } from './presets.ts';
+import { averageOf, optimizerOf } from './optimization.ts';
+import { checkConfig, type TrainConfig } from './presets.ts';
 import { Vae } from './vae.ts';
 
 /** Means over the examples of some steps. */
@@ -46,8 +47,11 @@ export type TrainEvent =
 export interface TrainState {
   /** Steps taken. */
   step: number;
+  /** The weights that play: their averages where the run averages. */
   params: Record<string, HostArray>;
-  adam: AdamState;
+  optimizer: OptimizerState;
+  /** Where the run averages: how many steps are in it, and the weights that the optimiser moves. */
+  average: { count: number; trained: Record<string, HostArray> } | null;
   /** Sums of loss, recon and kl times batch size over the steps of the unfinished epoch. */
   sums: [number, number, number];
   /** Seconds spent in the unfinished epoch. */
@@ -74,7 +78,8 @@ export class Trainer {
   readonly model: Vae;
   readonly #data: Dataset;
   readonly #dynamicRange: number;
-  readonly #adam: Adam;
+  readonly #optimizer: Optimizer;
+  readonly #average: WeightAverage | null;
   readonly #metrics: Metrics;
   readonly #noise: Random;
   /** By batch size: the captured step, and the arrays its batches are gathered in. */
@@ -85,19 +90,20 @@ export class Trainer {
 
   /**
    * @param dynamicRange dB that the features' range [0, 1] spans
-   * @throws DataError if the data cannot train this model.
+   * @throws DataError if the data cannot train this model, or a setting is not possible.
    */
   constructor(engine: Engine, config: TrainConfig, data: Dataset, dynamicRange: number) {
     checkTrainable(config, data);
     this.engine = engine;
-    this.config = config;
+    this.config = checkConfig(config);
     this.#data = data;
     this.#dynamicRange = dynamicRange;
     const { channels, kernel, hidden, latent, seed } = config;
     const [inputs, frames] = data.shape;
     const classes = config.model === 'cvae' ? data.labels.length : 0;
     this.model = new Vae(engine, { inputs, frames, channels, kernel, hidden, latent, classes }, seed);
-    this.#adam = new Adam(this.model.params, { lr: config.lr });
+    this.#optimizer = optimizerOf(this.model.params, this.config, this.stepsPerEpoch);
+    this.#average = averageOf(this.#optimizer, this.config);
     this.#metrics = new Metrics(engine, 5, 2 * mostWaiting);
     this.#noise = new Random(seed, 'noise');
   }
@@ -150,23 +156,48 @@ export class Trainer {
 
   /** Weights, optimiser and position; see TrainState. */
   async state(): Promise<TrainState> {
-    const [params, adam] = [await this.model.params.state(), await this.#adam.state()];
-    return { step: this.#step, params, adam, sums: [...this.#sums], seconds: this.#seconds };
+    const { params } = this.model;
+    const [trained, optimizer] = [await params.state(), await this.#optimizer.state()];
+    const average = (await this.#average?.state()) ?? null;
+    return {
+      step: this.#step,
+      params: average ? params.split(average.values) : trained,
+      optimizer,
+      average: average && { count: average.count, trained },
+      sums: [...this.#sums],
+      seconds: this.#seconds,
+    };
   }
 
-  /** @throws CheckpointError if the weights are another model's. */
+  /** @throws CheckpointError if the state is another model's, or of a run with other settings. */
   load(state: TrainState): void {
-    this.model.params.load(state.params, 'checkpoint');
-    this.#adam.load(state.adam);
+    const { params } = this.model;
+    if ((state.average === null) !== (this.#average === null))
+      throw new CheckpointError(
+        `checkpoint: saved ${state.average ? 'with' : 'without'} averaged weights, this run has average=` +
+          `${this.config.average}; go on with the run's own settings`,
+      );
+    // All is checked before the first write, so that a state that is refused leaves nothing of itself.
+    const trained = params.join(state.average?.trained ?? state.params, 'checkpoint');
+    const averages = state.average && params.join(state.params, 'checkpoint');
+    this.#optimizer.load(state.optimizer);
+    if (state.average && averages) this.#average?.load({ count: state.average.count, values: averages });
+    params.values.write(trained);
     this.#step = state.step;
     this.#sums = [...state.sums];
     this.#seconds = state.seconds;
   }
 
+  /** Runs a function while `model` has the weights that play: their averages where the run averages. */
+  playing<T>(body: () => Promise<T>): Promise<T> {
+    return this.#average ? this.#average.swapped(body) : body();
+  }
+
   dispose(): void {
     for (const { capture } of this.#captures.values()) capture.dispose();
     this.#metrics.dispose();
-    this.#adam.dispose();
+    this.#average?.dispose();
+    this.#optimizer.dispose();
     this.model.params.dispose();
   }
 
@@ -192,8 +223,9 @@ export class Trainer {
     const beta = this.engine.feed([1], () => Float32Array.of(this.#beta()));
     const { loss, metrics } = vaeLoss(this.model, x, eps, label ?? null, beta, this.config);
     backward(loss);
-    this.#adam.step(loss);
-    this.#metrics.record([metrics, this.#adam.status]);
+    this.#optimizer.step(loss);
+    this.#average?.update();
+    this.#metrics.record([metrics, this.#optimizer.status]);
     return loss;
   }
 
@@ -212,7 +244,7 @@ export class Trainer {
     const rows: StepRow[] = [];
     for (const [i, [loss, recon, kl, refused, gradNorm]] of all.entries()) {
       const step = first + i + 1;
-      if (refused !== 0) return { rows, stopped: notFinite(step, loss, gradNorm) };
+      if (refused !== 0) return { rows, stopped: notFinite(step, loss, gradNorm, this.config) };
       const B = Math.min(this.config.batch, count - ((step - 1) % this.stepsPerEpoch) * this.config.batch);
       [loss, recon, kl].forEach((value, j) => {
         this.#sums[j] += value * B;
@@ -234,25 +266,21 @@ export class Trainer {
     return row;
   }
 
-  /** Figures on a held-out split. */
+  /** Figures of the weights that play, on a split. */
   evaluate(split: 'valid' | 'test' | 'train'): Promise<Evaluation> {
     const part = this.#data[split];
     if (!part) throw new DataError(`evaluate: this data has no ${split} split`);
-    return evaluate(
-      this.engine,
-      this.model,
-      this.#data,
-      part,
-      this.config,
-      this.config.seed,
-      this.#dynamicRange,
+    const { engine, model, config } = this;
+    return this.playing(() =>
+      evaluate(engine, model, this.#data, part, config, config.seed, this.#dynamicRange),
     );
   }
 }
 
-function notFinite(step: number, loss: number, gradNorm: number): NonFiniteError {
+function notFinite(step: number, loss: number, gradNorm: number, config: TrainConfig): NonFiniteError {
+  const clip = config.clipNorm > 0 ? '' : 'clipped gradients (--set clipNorm=1), ';
   return new NonFiniteError(
     `step ${step}: loss ${loss}, gradient norm ${gradNorm}: not finite. The weights are those before this step. ` +
-      'Try a lower learning rate (--lr), a longer warm-up (--set betaWarmup=5) or another seed',
+      `Try a lower learning rate (--lr), ${clip}a longer warm-up (--set betaWarmup=5) or another seed`,
   );
 }

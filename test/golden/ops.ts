@@ -1,11 +1,11 @@
 // How each operation of the golden vectors is called: which attributes with which values it takes, and the call.
 
 import {
-  abs, Adam, add, avgPool1d, batchNorm, bceWithLogits, concat, conv1d, convTranspose1d, cos, div, type Engine, exp, fft,
-  gaussianNll, gelu, griffinLim, groupNorm, irfft, type IstftOptions, istft, layerNorm, leakyRelu, log, logSoftmax,
-  logSumExp, matmul, max, maximum, maxPool1d, mean, melFilterbank, type MelOptions, min, minimum, mse, mul, neg,
-  Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, sigmoid, silu, sin, slice, softmax, softplus, sqrt, square,
-  type StftOptions, stft, sub, sum, tanh, type Tensor, transpose,
+  abs, Adam, AdamW, add, avgPool1d, batchNorm, bceWithLogits, concat, conv1d, convTranspose1d, cos, div, type Engine,
+  exp, fft, gaussianNll, gelu, griffinLim, groupNorm, irfft, istft, type IstftOptions, layerNorm, leakyRelu, log,
+  logSoftmax, logSumExp, matmul, max, maximum, maxPool1d, mean, melFilterbank, type MelOptions, min, minimum, mse,
+  mul, neg, type Optimizer, Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, SGD, sigmoid, silu, sin, slice,
+  softmax, softplus, sqrt, square, stft, type StftOptions, sub, sum, tanh, type Tensor, transpose,
 } from '../../src/node.ts';
 import type { Tolerance } from '../close.ts';
 import type { GoldenCase } from './case.ts';
@@ -38,6 +38,9 @@ function ofLength(x: Tensor, axis: number, n: number): Tensor {
   if (x.shape.at(axis) !== n) throw new Error(`n is ${n}, but x has shape ${x.shape.join(', ')}`);
   return x;
 }
+
+const adamAttrs = { lr: any, beta1: any, beta2: any, eps: any };
+const adamOptions = ({ beta1, beta2, ...a }: Attrs) => ({ ...a, betas: [beta1, beta2] as [number, number] });
 
 const sumPerExample = { reduction: only('sumPerExample') };
 
@@ -151,21 +154,25 @@ export const goldenOps: Record<string, GoldenOp> = {
     // stored magnitudes, which are rounded to float32, is off by 6e-4 of the rms itself (this one: 3e-4).
     tolerance: { relative: 1e-3, ofRms: 1e-3 },
   },
-  adam: { attrs: { lr: any, beta1: any, beta2: any, eps: any }, run: runAdam },
+  adam: { attrs: adamAttrs, run: trajectory((p, a) => new Adam(p, adamOptions(a))) },
+  adamw: { attrs: { ...adamAttrs, weightDecay: any }, run: trajectory((p, a) => new AdamW(p, adamOptions(a))) },
+  sgd: { attrs: { lr: any, momentum: any }, run: trajectory((p, a) => new SGD(p, a)) },
 };
 
-/** Ten steps with given gradients; the parameter after each. */
-async function runAdam(engine: Engine, _: Outputs, a: Attrs, c: GoldenCase): Promise<Outputs> {
-  const params = new Parameters(engine);
-  const p = params.add('p', c.in.param.shape, c.in.param.data);
-  const adam = new Adam(params, { lr: num(a, 'lr'), betas: [num(a, 'beta1'), num(a, 'beta2')], eps: num(a, 'eps') });
-  const [steps, n] = c.in.grads.shape;
-  const rows = new Float32Array(steps * n);
-  for (let s = 0; s < steps; s++) {
-    p.grad?.write(c.in.grads.data.slice(s * n, (s + 1) * n));
-    p.gradStale = false;
-    adam.step();
-    rows.set(await p.read(), s * n);
-  }
-  return { trajectory: engine.tensor(rows, [steps, n]) };
+/** Steps with given gradients; the parameter after each. */
+function trajectory(make: (params: Parameters, attrs: Attrs) => Optimizer): GoldenOp['run'] {
+  return async (engine, _, a, c) => {
+    const params = new Parameters(engine);
+    const p = params.add('p', c.in.param.shape, c.in.param.data);
+    const optimizer = make(params, a);
+    const [steps, n] = c.in.grads.shape;
+    const rows = new Float32Array(steps * n);
+    for (let s = 0; s < steps; s++) {
+      p.grad?.write(c.in.grads.data.slice(s * n, (s + 1) * n));
+      p.gradStale = false;
+      optimizer.step();
+      rows.set(await p.read(), s * n);
+    }
+    return { trajectory: engine.tensor(rows, [steps, n]) };
+  };
 }

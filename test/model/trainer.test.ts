@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { referenceFeatures } from '../../src/audio/features.ts';
 import { decodeModel } from '../../src/model/checkpoint.ts';
-import { type Dataset, epochBatches, type Split } from '../../src/model/dataset.ts';
+import { epochBatches } from '../../src/model/dataset.ts';
 import { reconstructionTerm } from '../../src/model/objective.ts';
-import { checkConfig, presetConfig, setOption, type TrainConfig } from '../../src/model/presets.ts';
+import { checkConfig, setOption } from '../../src/model/presets.ts';
 import { samplePrior } from '../../src/model/sampling.ts';
 import { Trainer } from '../../src/model/trainer.ts';
 import { type Engine, NonFiniteError, openEngine, Random, Vae, vaeLoss } from '../../src/node.ts';
 import { RunFolder } from '../../src/runFolder.ts';
 import { trainRun } from '../../src/trainRun.ts';
 import { closeTo } from '../close.ts';
+import { data, frames, mels, small } from './small.ts';
 
 let engine: Engine;
 let dir: string;
@@ -24,39 +25,6 @@ afterAll(() => {
   engine.close();
   rmSync(dir, { recursive: true, force: true });
 });
-
-const mels = 8;
-const frames = 16;
-
-/** Two kinds of pattern, told apart by their label, with noise. */
-function patterns(count: number, stream: string): Split {
-  const noise = new Random(5, stream).uniform(0, count * mels * frames);
-  const label = Int32Array.from({ length: count }, (_, i) => i % 2);
-  const x = noise.map((v, i) => {
-    const example = Math.floor(i / (mels * frames));
-    const band = Math.floor(i / frames) % mels;
-    return 0.1 * v + (band % 2 === label[example] ? 0.8 : 0.1);
-  });
-  return { count, x, label, names: Array.from({ length: count }, (_, i) => `${i}`) };
-}
-
-const data: Dataset = {
-  shape: [mels, frames],
-  labels: ['even', 'odd'],
-  train: patterns(20, 'train'),
-  valid: patterns(6, 'valid'),
-  test: patterns(10, 'test'),
-};
-
-const small: TrainConfig = {
-  ...presetConfig('demo', 'cvae'),
-  channels: [6, 8],
-  kernel: 3,
-  hidden: 16,
-  latent: 3,
-  batch: 8,
-  epochs: 30,
-};
 
 async function finish(trainer: Trainer, pauseEvery = 0) {
   const epochs = [];

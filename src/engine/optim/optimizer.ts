@@ -1,0 +1,236 @@
+// What all optimisers share: a step over the flat parameter buffer, behind a guard. It is three dispatches:
+//   norm    partial sums of squared gradients, and whether any gradient is not finite
+//   guard   sums the partials, writes {stopped, norm} and the clipping factor; keeps `stopped` set once it is
+//   update  the optimiser's own rule, one vec4 an invocation; does nothing while `stopped` is set
+// Not finite is read off the exponent's bits: WGSL lets a compiler assume that NaN and infinity never occur, so a
+// comparison such as x != x may be optimised away. What depends on the step alone is computed in float64 in JavaScript.
+
+import type { Engine } from '../engine.ts';
+import { CheckpointError, ShapeError } from '../errors.ts';
+import type { Element, Kernel } from '../kernel.ts';
+import type { Parameters } from '../params.ts';
+import { run } from '../run.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface OptimizerOptions {
+  /** Learning rate, a number or a function of the step (counted from 1). Default 1e-3. */
+  lr?: number | Schedule;
+  /**
+   * Gradients are scaled so that their norm over all parameters is at most this, as torch.nn.utils.clip_grad_norm_
+   * does: by min(1, clipNorm / (norm + 1e-6)). Default 0: off.
+   */
+  clipNorm?: number;
+}
+
+/** What distinguishes one optimiser from another. */
+export interface Rule {
+  /** `adam`: names the kernel, and the optimiser in a checkpoint. */
+  kind: string;
+  /** Flat buffers besides the parameters, zero at first: each a `NAME[i]` of the update. */
+  slots: readonly string[];
+  /** Factor of the parameter that is added to its gradient: weight decay as an L2 penalty. */
+  l2: number;
+  /** The numbers that the update reads as `hyper[0]`, `hyper[1]`, ... */
+  hyper: (step: number, lr: number) => number[];
+  /** WGSL statements: from the gradient `x` to new slots and parameter `p[i]`. */
+  update: string;
+}
+
+/** What a checkpoint keeps of an optimiser. */
+export interface OptimizerState {
+  kind: string;
+  step: number;
+  /** Flat, laid out as the parameters. */
+  slots: Record<string, Float32Array>;
+}
+
+const workgroup = 64;
+/** Invocations that share the sum of squares; each reads a strided part, the guard adds their results. */
+const partials = 256;
+
+const norm: Kernel = {
+  name: 'optim.norm',
+  reads: { g: 'vec4f' },
+  writes: { partial: 'vec2f' },
+  uniforms: { n: 'u32' },
+  workgroup,
+  declarations: `fn bad(x: vec4f) -> bool {
+  return any((bitcast<vec4u>(x) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
+}`,
+  body: `let i = group * ${workgroup}u + lane;
+var sum = vec4f();
+var stop = false;
+for (var j = i; j < u.n; j += ${partials}u) {
+  let x = g[j];
+  stop = stop || bad(x);
+  sum = fma(x, x, sum);
+}
+partial[i] = vec2f(dot(sum, vec4f(1.0)), select(0.0, 1.0, stop));`,
+};
+
+/** A norm above float32 stops as well: the square of a gradient would make Adam's second moment infinite. */
+function guard(clips: boolean): Kernel {
+  return {
+    name: 'optim.guard',
+    reads: { partial: 'vec2f', loss: 'f32' },
+    writes: { flag: 'f32', ...(clips ? { scale: 'f32' as const } : {}) },
+    uniforms: { losses: 'u32', ...(clips ? { clip: 'f32' as const } : {}) },
+    workgroup: 1,
+    declarations: 'fn bad(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u; }',
+    body: `var sum = vec2f();
+for (var i = 0u; i < ${partials}u; i++) { sum += partial[i]; }
+var stop = sum.y > 0.0 || bad(sum.x);
+for (var i = 0u; i < u.losses; i++) { stop = stop || bad(loss[i]); }
+if (stop) { flag[0] = 1.0; }
+flag[1] = sqrt(sum.x);${clips ? '\nscale[0] = min(1.0, u.clip / (flag[1] + 1e-6));' : ''}`,
+  };
+}
+
+function updateKernel({ kind, slots, l2, update }: Rule, clips: boolean, l2At: number): Kernel {
+  const buffers = Object.fromEntries(['p', ...slots].map((name): [string, Element] => [name, 'vec4f']));
+  const gradient = `${clips ? 'scale[0] * ' : ''}g[i]${l2 > 0 ? ` + hyper[${l2At}] * p[i]` : ''}`;
+  return {
+    name: `optim.${kind}`,
+    reads: { g: 'vec4f', flag: 'f32', hyper: 'f32', ...(clips ? { scale: 'f32' as const } : {}) },
+    writes: buffers,
+    uniforms: { n: 'u32' },
+    workgroup,
+    body: `let i = group * ${workgroup}u + lane;
+if (i < u.n && flag[0] == 0.0) {
+  let x = ${gradient};
+  ${update.trim().replaceAll('\n', '\n  ')}
+}`,
+  };
+}
+
+/** @throws ShapeError unless an option is what it must be. */
+export function checkOption(kind: string, name: string, value: unknown, fine: boolean, want: string): void {
+  if (!fine) throw new ShapeError(`${kind}: ${name} ${value}; it must be ${want}`);
+}
+
+/** Moves parameters along their gradients; `Adam`, `AdamW` and `SGD` differ in their rule alone. */
+export abstract class Optimizer {
+  readonly params: Parameters;
+  /** [stopped, norm of the gradient before clipping] of the latest step. */
+  readonly status: Tensor;
+  readonly #engine: Engine;
+  readonly #rule: Rule;
+  readonly #slots: Record<string, Tensor>;
+  /** The clipping factor of the latest step, where there is clipping. */
+  readonly #scale: Tensor | null;
+  readonly #clip: number;
+  readonly #lr: Schedule;
+  #step = 0;
+
+  protected constructor(params: Parameters, rule: Rule, options: OptimizerOptions) {
+    const { lr = 1e-3, clipNorm = 0 } = options;
+    const { kind } = rule;
+    if (typeof lr === 'number') checkOption(kind, 'lr', lr, lr >= 0, '0 or more');
+    checkOption(
+      kind,
+      'clipNorm',
+      clipNorm,
+      clipNorm >= 0 && clipNorm < 3e38,
+      'a finite number, 0 (off) or more',
+    );
+    this.params = params;
+    this.#engine = params.engine;
+    this.#rule = rule;
+    this.#slots = Object.fromEntries(rule.slots.map((name) => [name, params.flatState()]));
+    this.status = this.#engine.tensor([0, 0]);
+    this.#clip = clipNorm;
+    this.#scale = clipNorm > 0 ? this.#engine.tensor([1]) : null;
+    this.#lr = typeof lr === 'number' ? () => lr : lr;
+  }
+
+  /** `adam`, `adamw` or `sgd`. */
+  get kind(): string {
+    return this.#rule.kind;
+  }
+
+  /** Steps taken so far, refused ones included. */
+  get steps(): number {
+    return this.#step;
+  }
+
+  /**
+   * Updates the parameters from their gradients. With a gradient, or `loss`, that is not finite nothing changes,
+   * now or later, until `resume()`; `stopped()` tells.
+   */
+  step(loss?: Tensor): void {
+    const engine = this.#engine;
+    const { values, grads } = this.params;
+    this.params.completeGrads();
+    engine.scope(() => {
+      const { l2, hyper: numbers } = this.#rule;
+      const l2At = numbers(1, 0).length;
+      const hyper = engine.feed([l2At + (l2 > 0 ? 1 : 0)], () => this.#hyper());
+      const partial = engine.empty([partials, 2]);
+      const n = Math.ceil(values.size / 4);
+      run(engine, norm, { g: grads, partial }, { n }, partials / workgroup);
+      const checked = loss ?? hyper;
+      const scale: Record<string, Tensor> = this.#scale ? { scale: this.#scale } : {};
+      const clips = this.#scale !== null;
+      const sizes = { losses: checked.size, clip: this.#clip };
+      run(engine, guard(clips), { partial, loss: checked, flag: this.status, ...scale }, sizes, 1);
+      const tensors = { g: grads, flag: this.status, hyper, ...scale, p: values, ...this.#slots };
+      run(engine, updateKernel(this.#rule, clips, l2At), tensors, { n }, Math.ceil(n / workgroup));
+    });
+    this.params.zeroGrad();
+  }
+
+  /** Whether a step was refused because it was not finite. */
+  async stopped(): Promise<boolean> {
+    return (await this.status.read())[0] !== 0;
+  }
+
+  /** Lets steps change the parameters again. */
+  resume(): void {
+    this.status.write(new Float32Array(2));
+  }
+
+  async state(): Promise<OptimizerState> {
+    const names = Object.keys(this.#slots);
+    const found = names.length > 0 ? await this.#engine.read(Object.values(this.#slots)) : [];
+    const slots = Object.fromEntries(names.map((name, i) => [name, found[i]]));
+    return { kind: this.kind, step: this.#step, slots };
+  }
+
+  /** @throws CheckpointError if the state is another optimiser's or of parameters of another size. */
+  load(state: OptimizerState): void {
+    const lengths = (slots: Record<string, { length: number }>) =>
+      Object.keys(slots)
+        .sort()
+        .map((name) => `${name} of ${slots[name].length}`)
+        .join(', ') || 'no buffers';
+    const own = Object.entries(this.#slots).map(([name, t]) => [name, { length: t.size }]);
+    const [given, wanted] = [lengths(state.slots), lengths(Object.fromEntries(own))];
+    if (state.kind !== this.kind || given !== wanted)
+      throw new CheckpointError(
+        `optimizer: the state is that of ${state.kind} with ${given}, this is ${this.kind} with ${wanted}; go on ` +
+          'with the settings and the model that the state was saved with',
+      );
+    this.#step = state.step;
+    for (const [name, t] of Object.entries(this.#slots)) t.write(state.slots[name]);
+  }
+
+  dispose(): void {
+    for (const t of [...Object.values(this.#slots), this.status]) t.dispose();
+    this.#scale?.dispose();
+  }
+
+  /** The next step's numbers. */
+  #hyper(): Float32Array {
+    const step = this.#step + 1;
+    const lr = this.#lr(step);
+    const { l2, hyper } = this.#rule;
+    const numbers = Float32Array.from([...hyper(step, lr), ...(l2 > 0 ? [l2] : [])]);
+    if (!(lr >= 0) || !numbers.every(Number.isFinite))
+      throw new ShapeError(
+        `${this.kind}: lr ${lr} at step ${step}; the learning rate must be 0 or more and finite in float32`,
+      );
+    this.#step = step;
+    return numbers;
+  }
+}
