@@ -325,6 +325,7 @@ describe('weight averages', () => {
       return p.weights();
     });
     expect(seen).toEqual(averages);
+    expect(await p.weights()).toEqual(weights);
     await expect(average.swapped(() => Promise.reject(new Error('mine')))).rejects.toThrow('mine');
     expect([await p.weights(), await p.averages()]).toEqual([weights, averages]);
     p.dispose();
