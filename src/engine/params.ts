@@ -1,6 +1,7 @@
 // Parameters: every weight of a model in one flat buffer, its gradients in a parallel one, each tensor a slice that
 // starts at a multiple of 256 bytes. An optimiser, a checkpoint or an average is then one kernel or one copy over
-// the whole buffer. Names are those of a PyTorch state_dict.
+// the whole buffer. Names are those of a PyTorch state_dict. A module's buffers (running statistics) lie among them,
+// part of every state, but without a gradient: their slices of the gradient buffer stay zero.
 
 import type { Engine } from './engine.ts';
 import { CheckpointError, ShapeError } from './errors.ts';
@@ -36,23 +37,28 @@ export class Parameters {
    * @throws ShapeError if the name is taken, sizes differ, or parameters are in use already.
    */
   add(name: string, shape: Shape, values: Float32Array): Tensor {
+    const t = this.addBuffer(name, shape, values);
+    t.grad = new Tensor(this.engine, shape, new Storage(() => this.grads.storage.block), t.offset);
+    t.requiresGrad = true;
+    return t;
+  }
+
+  /** Declares a tensor that is saved with the parameters but not trained, as torch's register_buffer. Throws as `add`. */
+  addBuffer(name: string, shape: Shape, values: Float32Array): Tensor {
     checkShape(`parameter ${name}`, shape);
     if (this.#flat)
       throw new ShapeError(`parameter ${name}: declare all parameters before the first one is used`);
     if (this.#tensors.has(name)) throw new ShapeError(`parameter ${name}: this name is taken`);
     if (values.length !== sizeOf(shape))
       throw new ShapeError(`parameter ${name}: ${values.length} values for shape ${shapeText(shape)}`);
-    const offset = 4 * this.#floats;
-    const t = new Tensor(this.engine, shape, new Storage(() => this.values.storage.block), offset);
-    t.grad = new Tensor(this.engine, shape, new Storage(() => this.grads.storage.block), offset);
-    t.requiresGrad = true;
+    const t = new Tensor(this.engine, shape, new Storage(() => this.values.storage.block), 4 * this.#floats);
     this.#tensors.set(name, t);
     this.#initial.set(name, values);
     this.#floats += Math.ceil(values.length / alignment) * alignment;
     return t;
   }
 
-  /** Parameter tensors by name, in order of declaration. */
+  /** Parameters and buffers by name, in order of declaration. */
   get tensors(): ReadonlyMap<string, Tensor> {
     return this.#tensors;
   }
@@ -60,7 +66,7 @@ export class Parameters {
   /** Number of trainable values, without the padding between slices. */
   get count(): number {
     let n = 0;
-    for (const t of this.#tensors.values()) n += t.size;
+    for (const t of this.#tensors.values()) if (t.requiresGrad) n += t.size;
     return n;
   }
 
@@ -98,6 +104,14 @@ export class Parameters {
         fill(t.grad, 0);
         t.gradStale = false;
       }
+  }
+
+  /** A flat array, laid out as `values`: 1 for the values of the tensors chosen, else 0. */
+  mask(chosen: (name: string, tensor: Tensor) => boolean): Float32Array {
+    const flat = new Float32Array(this.#floats);
+    for (const [name, t] of this.#tensors)
+      if (chosen(name, t)) flat.fill(1, t.offset / 4, t.offset / 4 + t.size);
+    return flat;
   }
 
   /** Cuts a flat array, laid out as `values`, into named arrays: a state_dict. */

@@ -12,7 +12,9 @@ import {
   conv1d,
   convTranspose1d,
 } from '../shaders/conv1d.ts';
+import { embedding } from '../shaders/gather.ts';
 import { linear } from '../shaders/matmul.ts';
+import { batchNorm, groupNorm, layerNorm } from '../shaders/norm.ts';
 
 /** Where layers declare their parameters, and the seed of their initial values. */
 export interface Init {
@@ -84,5 +86,92 @@ export class ConvTranspose1d {
   /** x (B, Cin, T) to (B, Cout, T'). */
   forward(x: Tensor, activation: Activation = 'none'): Tensor {
     return convTranspose1d(x, this.weight, this.bias, { ...this.#options, activation });
+  }
+}
+
+/** Weight 1 and bias 0, as torch's normalisation layers start. */
+function affine({ params }: Init, name: string, shape: Shape): { weight: Tensor; bias: Tensor } {
+  return {
+    weight: params.add(`${name}.weight`, shape, new Float32Array(sizeOf(shape)).fill(1)),
+    bias: params.add(`${name}.bias`, shape, new Float32Array(sizeOf(shape))),
+  };
+}
+
+/** torch.nn.BatchNorm1d: weight, bias, running_mean and running_var, (C) each. */
+export class BatchNorm1d {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly running: { mean: Tensor; variance: Tensor };
+  readonly #options: { momentum?: number; eps?: number };
+
+  constructor(init: Init, name: string, C: number, options: { momentum?: number; eps?: number } = {}) {
+    const { weight, bias } = affine(init, name, [C]);
+    this.weight = weight;
+    this.bias = bias;
+    this.running = {
+      mean: init.params.addBuffer(`${name}.running_mean`, [C], new Float32Array(C)),
+      variance: init.params.addBuffer(`${name}.running_var`, [C], new Float32Array(C).fill(1)),
+    };
+    this.#options = options;
+  }
+
+  /** x (B, C, ...) by the batch's statistics, which move the running ones; or, not training, by the running ones. */
+  forward(x: Tensor, training: boolean): Tensor {
+    return batchNorm(x, this.weight, this.bias, { ...this.#options, running: this.running, training });
+  }
+}
+
+/** torch.nn.GroupNorm: weight and bias (C). */
+export class GroupNorm {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly #groups: number;
+  readonly #eps: number;
+
+  constructor(init: Init, name: string, groups: number, C: number, eps = 1e-5) {
+    const { weight, bias } = affine(init, name, [C]);
+    this.weight = weight;
+    this.bias = bias;
+    this.#groups = groups;
+    this.#eps = eps;
+  }
+
+  /** x (B, C, ...) to the same shape. */
+  forward(x: Tensor): Tensor {
+    return groupNorm(x, this.#groups, this.weight, this.bias, this.#eps);
+  }
+}
+
+/** torch.nn.LayerNorm: weight and bias of the shape normalised over. */
+export class LayerNorm {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly #eps: number;
+
+  constructor(init: Init, name: string, shape: Shape, eps = 1e-5) {
+    const { weight, bias } = affine(init, name, shape);
+    this.weight = weight;
+    this.bias = bias;
+    this.#eps = eps;
+  }
+
+  /** x (..., shape) to the same shape. */
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight.shape, this.weight, this.bias, this.#eps);
+  }
+}
+
+/** torch.nn.Embedding: weight (N, D), standard normal at first. */
+export class Embedding {
+  readonly weight: Tensor;
+
+  constructor({ params, seed }: Init, name: string, N: number, D: number) {
+    const values = new Random(seed, `init ${name}`).normal(0, N * D);
+    this.weight = params.add(`${name}.weight`, [N, D], values);
+  }
+
+  /** Whole numbers below N, any shape, to (..., D). */
+  forward(index: Tensor): Tensor {
+    return embedding(index, this.weight);
   }
 }

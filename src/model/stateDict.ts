@@ -20,6 +20,8 @@ export function encodeStateDict(state: Record<string, HostArray>): Uint8Array {
  */
 export function loadStateDict(params: Parameters, bytes: Uint8Array, name: string): void {
   const { tensors } = readSafetensors(bytes, name);
+  // Batches seen by torch's batch normalisation, an integer that nothing here depends on.
+  for (const key of tensors.keys()) if (/(^|\.)num_batches_tracked$/.test(key)) tensors.delete(key);
   const { state, refused } = splitFloats(tensors);
   const shapes = Object.fromEntries([...tensors].map(([key, { shape }]) => [key, { shape }]));
   refuseDifferences([...params.differences(shapes), ...refused], name);

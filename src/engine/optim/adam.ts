@@ -11,7 +11,7 @@ export interface AdamOptions extends OptimizerOptions {
   betas?: readonly [number, number];
   /** Default 1e-8. */
   eps?: number;
-  /** Of all parameters, biases too. Default 0 for Adam, 1e-2 for AdamW. */
+  /** Of the parameters that `decays` names. Default 0 for Adam, 1e-2 for AdamW. */
   weightDecay?: number;
 }
 
@@ -28,6 +28,7 @@ function rule(kind: 'adam' | 'adamw', options: AdamOptions): Rule {
     kind,
     slots: ['m', 'v'],
     l2: kind === 'adam' ? weightDecay : 0,
+    decoupled,
     hyper: (t, lr) => [
       beta1,
       1 - beta1,
@@ -43,7 +44,7 @@ let m1 = hyper[0] * m[i] + hyper[1] * x;
 let v1 = hyper[2] * v[i] + hyper[3] * x * x;
 m[i] = m1;
 v[i] = v1;
-p[i] -= ${decoupled ? `(${move} + hyper[7] * p[i])` : move};`,
+p[i] -= ${decoupled ? `(${move} + hyper[7] * w)` : move};`,
   };
 }
 

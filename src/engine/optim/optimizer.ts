@@ -21,6 +21,8 @@ export interface OptimizerOptions {
    * does: by min(1, clipNorm / (norm + 1e-6)). Default 0: off.
    */
   clipNorm?: number;
+  /** Which parameters weight decay applies to, by name; default all. Never to buffers. */
+  decays?: (name: string, parameter: Tensor) => boolean;
 }
 
 /** What distinguishes one optimiser from another. */
@@ -33,6 +35,8 @@ export interface Rule {
   l2: number;
   /** The numbers that the update reads as `hyper[0]`, `hyper[1]`, ... */
   hyper: (step: number, lr: number) => number[];
+  /** Whether `update` names `w`, the parameter as far as weight decay applies to it, else 0. */
+  decoupled?: boolean;
   /** WGSL statements: from the gradient `x` to new slots and parameter `p[i]`. */
   update: string;
 }
@@ -87,26 +91,44 @@ flag[1] = sqrt(sum.x);${clips ? '\nscale[0] = min(1.0, u.clip / (flag[1] + 1e-6)
   };
 }
 
-function updateKernel({ kind, slots, l2, update }: Rule, clips: boolean, l2At: number): Kernel {
+function updateKernel(rule: Rule, clips: boolean, masked: boolean, l2At: number): Kernel {
+  const { kind, slots, l2, update } = rule;
   const buffers = Object.fromEntries(['p', ...slots].map((name): [string, Element] => [name, 'vec4f']));
-  const gradient = `${clips ? 'scale[0] * ' : ''}g[i]${l2 > 0 ? ` + hyper[${l2At}] * p[i]` : ''}`;
+  const gradient = `${clips ? 'scale[0] * ' : ''}g[i]${l2 > 0 ? ` + hyper[${l2At}] * w` : ''}`;
+  const decayed = decays(rule) ? `let w = p[i]${masked ? ' * mask[i]' : ''};\n  ` : '';
   return {
     name: `optim.${kind}`,
-    reads: { g: 'vec4f', flag: 'f32', hyper: 'f32', ...(clips ? { scale: 'f32' as const } : {}) },
+    reads: {
+      g: 'vec4f',
+      flag: 'f32',
+      hyper: 'f32',
+      ...(clips ? { scale: 'f32' as const } : {}),
+      ...(masked ? { mask: 'vec4f' as const } : {}),
+    },
     writes: buffers,
     uniforms: { n: 'u32' },
     workgroup,
     body: `let i = group * ${workgroup}u + lane;
 if (i < u.n && flag[0] == 0.0) {
-  let x = ${gradient};
+  ${decayed}let x = ${gradient};
   ${update.trim().replaceAll('\n', '\n  ')}
 }`,
   };
 }
 
+const decays = ({ l2, decoupled }: Rule): boolean => l2 > 0 || decoupled === true;
+
 /** @throws ShapeError unless an option is what it must be. */
 export function checkOption(kind: string, name: string, value: unknown, fine: boolean, want: string): void {
   if (!fine) throw new ShapeError(`${kind}: ${name} ${value}; it must be ${want}`);
+}
+
+/** The mask of the tensors chosen, null if that is every one. */
+function maskOf(params: Parameters, chosen: (name: string, t: Tensor) => boolean): Tensor | null {
+  if ([...params.tensors].every(([name, t]) => chosen(name, t))) return null;
+  const mask = params.flatState();
+  mask.write(params.mask(chosen));
+  return mask;
 }
 
 /** Moves parameters along their gradients; `Adam`, `AdamW` and `SGD` differ in their rule alone. */
@@ -119,12 +141,14 @@ export abstract class Optimizer {
   readonly #slots: Record<string, Tensor>;
   /** The clipping factor of the latest step, where there is clipping. */
   readonly #scale: Tensor | null;
+  /** 1 where weight decay applies; null where it applies to all, or there is none. */
+  readonly #mask: Tensor | null;
   readonly #clip: number;
   readonly #lr: Schedule;
   #step = 0;
 
   protected constructor(params: Parameters, rule: Rule, options: OptimizerOptions) {
-    const { lr = 1e-3, clipNorm = 0 } = options;
+    const { lr = 1e-3, clipNorm = 0, decays: chosen = () => true } = options;
     const { kind } = rule;
     if (typeof lr === 'number') checkOption(kind, 'lr', lr, lr >= 0, '0 or more');
     checkOption(
@@ -141,6 +165,7 @@ export abstract class Optimizer {
     this.status = this.#engine.tensor([0, 0]);
     this.#clip = clipNorm;
     this.#scale = clipNorm > 0 ? this.#engine.tensor([1]) : null;
+    this.#mask = decays(rule) ? maskOf(params, (name, t) => t.requiresGrad && chosen(name, t)) : null;
     this.#lr = typeof lr === 'number' ? () => lr : lr;
   }
 
@@ -172,10 +197,12 @@ export abstract class Optimizer {
       const checked = loss ?? hyper;
       const scale: Record<string, Tensor> = this.#scale ? { scale: this.#scale } : {};
       const clips = this.#scale !== null;
+      const masked = this.#mask !== null;
       const sizes = { losses: checked.size, clip: this.#clip };
       run(engine, guard(clips), { partial, loss: checked, flag: this.status, ...scale }, sizes, 1);
-      const tensors = { g: grads, flag: this.status, hyper, ...scale, p: values, ...this.#slots };
-      run(engine, updateKernel(this.#rule, clips, l2At), tensors, { n }, Math.ceil(n / workgroup));
+      const mask: Record<string, Tensor> = this.#mask ? { mask: this.#mask } : {};
+      const tensors = { g: grads, flag: this.status, hyper, ...scale, ...mask, p: values, ...this.#slots };
+      run(engine, updateKernel(this.#rule, clips, masked, l2At), tensors, { n }, Math.ceil(n / workgroup));
     });
     this.params.zeroGrad();
   }
@@ -218,6 +245,7 @@ export abstract class Optimizer {
   dispose(): void {
     for (const t of [...Object.values(this.#slots), this.status]) t.dispose();
     this.#scale?.dispose();
+    this.#mask?.dispose();
   }
 
   /** The next step's numbers. */

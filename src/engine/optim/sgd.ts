@@ -13,7 +13,7 @@ export interface SGDOptions extends OptimizerOptions {
   dampening?: number;
   /** Default false; needs momentum, and no dampening. */
   nesterov?: boolean;
-  /** Of all parameters, biases too, as part of the gradient. Default 0. */
+  /** Of the parameters that `decays` names, as part of the gradient. Default 0. */
   weightDecay?: number;
 }
 
