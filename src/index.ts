@@ -3,7 +3,7 @@
 export * from './audio/features.ts';
 export { featuresToWaves, type GriffinLimOptions, griffinLim, type InverseOptions } from './audio/inverse.ts';
 export { type MelBand, type MelOptions, melBands, melFilterbank } from './audio/mel.ts';
-export { decodeWav, encodeWav } from './audio/wav.ts';
+export { decodeWav, encodeWav, type Wav } from './audio/wav.ts';
 export { Capture, type Inputs } from './engine/capture.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
 export * from './engine/errors.ts';

@@ -6,6 +6,19 @@
 import wavDecoder from 'wav-decoder';
 import { DataError, ShapeError } from '../engine/errors.ts';
 
+/** A decoded file. */
+export interface Wav {
+  /** Hz. */
+  sampleRate: number;
+  /** One array per channel, all of one length. */
+  channels: Float32Array[];
+  /** Bits of a sample that carry sound: of 20 valid bits in a 24-bit container, 20. */
+  bits: number;
+  encoding: 'integer' | 'float';
+  /** What was wrong with the file and how it was read all the same, a sentence each; empty for a sound file. */
+  notes: string[];
+}
+
 interface Format {
   /** The format tag; of an extensible format the one its sub-format names. */
   tag: number;
@@ -151,14 +164,14 @@ function plainFile(format: Format, dataBytes: number): Uint8Array<ArrayBuffer> {
  * `name` is the file as errors should call it. Throws DataError where the file is no WAV, damaged, cut off, or
  * not 16-bit integer PCM (plain or extensible).
  */
-export function decodeWav(bytes: Uint8Array, name: string): { sampleRate: number; channels: Float32Array[] } {
+export function decodeWav(bytes: Uint8Array, name: string): Wav {
   const { format, data } = findChunks(bytes, name);
   checkFormat(format, data.length, name);
   const plain = plainFile(format, data.length);
   plain.set(data, HEADER_BYTES);
   (globalThis as { global?: unknown }).global ??= globalThis; // wav-decoder looks for Buffer on Node's `global`
   const { sampleRate, channelData } = wavDecoder.decode.sync(plain.buffer, { symmetric: true });
-  return { sampleRate, channels: channelData };
+  return { sampleRate, channels: channelData, bits: format.bits, encoding: 'integer', notes: [] };
 }
 
 /**

@@ -9,6 +9,9 @@ import { DataError, ShapeError } from '../../src/engine/errors.ts';
 const PYTHON = 'UklGRjAAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQwAAAAAAAEA////fwCAAAE=';
 const SAMPLES = Float32Array.of(0, 1 / 32768, -1 / 32768, 32767 / 32768, -1, 256 / 32768);
 
+/** What a plain file without faults is said to be. */
+const SOUND = { bits: 16, encoding: 'integer', notes: [] };
+
 function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
@@ -58,7 +61,11 @@ function extensible(tag: number): number[] {
 
 describe('decodeWav', () => {
   test('reads what Python wrote, exactly', () => {
-    expect(decodeWav(fromBase64(PYTHON), 'python.wav')).toEqual({ sampleRate: 8000, channels: [SAMPLES] });
+    expect(decodeWav(fromBase64(PYTHON), 'python.wav')).toEqual({
+      sampleRate: 8000,
+      channels: [SAMPLES],
+      ...SOUND,
+    });
   });
 
   test('reads a view into a larger buffer', () => {
@@ -74,6 +81,7 @@ describe('decodeWav', () => {
       chunk('data', [0, 64, 0, 192, 1, 0, 0, 32, 0, 0, 255, 255]),
     );
     expect(decodeWav(bytes, 'three.wav')).toEqual({
+      ...SOUND,
       sampleRate: 44100,
       channels: [
         Float32Array.of(0.5, 0.25),
@@ -205,7 +213,11 @@ describe('encodeWav', () => {
 
   test('every 16-bit value comes back exactly', () => {
     const all = Float32Array.from({ length: 65536 }, (_, i) => (i - 32768) / 32768);
-    expect(decodeWav(encodeWav(all, 22050), 'all.wav')).toEqual({ sampleRate: 22050, channels: [all] });
+    expect(decodeWav(encodeWav(all, 22050), 'all.wav')).toEqual({
+      sampleRate: 22050,
+      channels: [all],
+      ...SOUND,
+    });
   });
 
   test('rounds to the nearest and clips', () => {
