@@ -1,10 +1,13 @@
-// WAV files to samples and back, in Node and in browsers. A file is RIFF: "RIFF" size "WAVE", then chunks
-// {id, u32 size, bytes, a pad byte after an odd size}; "fmt " says how samples are stored, "data" holds them.
-// The chunks are found and checked here, for the package wav-decoder reads what a damaged file happens to say:
-// it forgets pad bytes, cuts off data in silence and allocates before it looks. It then gets a plain copy, fmt
-// and data alone, and turns the bytes into numbers. 16-bit integers are read so far; k is k / 32768.
+// WAV files to samples and back, in Node and in browsers. Integers of b bits are k / 2^(b - 1), 8-bit ones being
+// unsigned around 128; floats stay as they are. wavChunks.ts finds the samples' bytes; the package wav-decoder turns
+// them into numbers, fed with plain mono files of a block of samples each. That goes around what it gets wrong: it
+// takes what sizes say for true, knows no extensible format and no pad byte, divides positive samples by
+// 2^(b - 1) - 1 (the option `symmetric` does not), gives 8 bits an offset of a half and 24-bit 0x800000 as +1, so
+// these two are widened to 16 and 32 bits, and needs a variable `global`, which is there while it runs and no longer.
 import wavDecoder from 'wav-decoder';
 import { DataError, ShapeError } from '../engine/errors.ts';
+import { readChunks } from './wavChunks.ts';
+import { count, FLOAT, type Format, INTEGER } from './wavFormat.ts';
 
 /** A decoded file. */
 export interface Wav {
@@ -19,159 +22,159 @@ export interface Wav {
   notes: string[];
 }
 
-interface Format {
-  /** The format tag; of an extensible format the one its sub-format names. */
-  tag: number;
-  channels: number;
-  sampleRate: number;
-  /** Bytes of one sample of every channel. */
-  blockAlign: number;
-  bits: number;
-}
-
 const HEADER_BYTES = 44;
-const PCM = 1;
-const EXTENSIBLE = 0xfffe;
-const TAG_NAMES: Record<number, string> = {
-  1: 'integer PCM',
-  2: 'Microsoft ADPCM',
-  3: 'float PCM',
-  6: 'A-law',
-  7: 'mu-law',
-  17: 'IMA ADPCM',
-  49: 'GSM 6.10',
-  80: 'MPEG',
-  85: 'MP3',
-};
+const SAMPLES_AT_ONCE = 65536;
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Four bytes as text for an error: unprintable ones as \xNN. */
-function fourCharacters(bytes: Uint8Array, at: number): string {
-  let text = '';
-  for (const byte of bytes.subarray(at, at + 4)) {
-    const printable = byte >= 0x20 && byte < 0x7f;
-    text += printable ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
-  }
-  return text;
-}
-
-/** How samples are stored, as a person would say it: "24-bit integer PCM". */
-function describe({ tag, bits }: Format): string {
-  return `${bits}-bit ${TAG_NAMES[tag] ?? `format 0x${tag.toString(16).padStart(4, '0')}`}`;
-}
-
-function readFormat(bytes: Uint8Array, at: number, size: number, name: string): Format {
-  if (size < 16)
-    throw new DataError(`${name}: its fmt chunk has ${size} bytes, fewer than 16; fetch the file again`);
-  const view = viewOf(bytes);
-  let tag = view.getUint16(at, true);
-  if (tag === EXTENSIBLE) {
-    if (size < 40) {
-      throw new DataError(
-        `${name}: its fmt chunk is extensible but has ${size} bytes, fewer than 40; fetch the file again`,
-      );
-    }
-    tag = view.getUint16(at + 24, true);
-  }
-  return {
-    tag,
-    channels: view.getUint16(at + 2, true),
-    sampleRate: view.getUint32(at + 4, true),
-    blockAlign: view.getUint16(at + 12, true),
-    bits: view.getUint16(at + 14, true),
-  };
-}
-
-/** Finds fmt and data. Chunks after data, and the size that RIFF gives for the whole, change no sample and are not looked at. */
-function findChunks(bytes: Uint8Array, name: string): { format: Format; data: Uint8Array } {
-  const kind = fourCharacters(bytes, 0);
-  if (bytes.length < 12 || kind !== 'RIFF' || fourCharacters(bytes, 8) !== 'WAVE') {
-    const found = bytes.length < 12 ? `it has ${bytes.length} bytes` : `it starts with "${kind}"`;
-    throw new DataError(`${name}: is no RIFF WAVE file, ${found}; convert it to 16-bit PCM WAV`);
-  }
-  const view = viewOf(bytes);
-  let format: Format | null = null;
-  let at = 12;
-  while (at + 8 <= bytes.length) {
-    const id = fourCharacters(bytes, at);
-    const size = view.getUint32(at + 4, true);
-    const left = bytes.length - at - 8;
-    if (size > left) {
-      throw new DataError(
-        `${name}: is cut off, its ${id.trim()} chunk announces ${size} bytes and ${left} are left; fetch the file again`,
-      );
-    }
-    if (id === 'fmt ') format = readFormat(bytes, at + 8, size, name);
-    if (id === 'data') {
-      if (!format)
-        throw new DataError(`${name}: its data chunk comes before any fmt chunk; fetch the file again`);
-      return { format, data: bytes.subarray(at + 8, at + 8 + size) };
-    }
-    at += 8 + size + (size & 1);
-  }
-  const missing = format ? 'data chunk' : 'fmt chunk and no data chunk';
-  throw new DataError(`${name}: has no ${missing} in its ${bytes.length} bytes; fetch the file again`);
-}
-
-function checkFormat(format: Format, dataBytes: number, name: string): void {
-  const { tag, channels, sampleRate, blockAlign, bits } = format;
-  if (tag !== PCM || bits !== 16) {
-    throw new DataError(
-      `${name}: is ${describe(format)}, and only 16-bit integer PCM is read so far; convert it, for example with sox IN.wav -b 16 -e signed OUT.wav`,
-    );
-  }
-  const fault =
-    channels === 0
-      ? 'has no channels'
-      : sampleRate === 0
-        ? 'has a sample rate of 0 Hz'
-        : blockAlign !== 2 * channels
-          ? `says that a frame of ${channels} channels of 16 bits has ${blockAlign} bytes, not ${2 * channels}`
-          : dataBytes % blockAlign !== 0
-            ? `has ${dataBytes} bytes of data, no whole number of frames of ${blockAlign} bytes`
-            : null;
-  if (fault) throw new DataError(`${name}: ${fault}; the file is damaged, fetch it again`);
 }
 
 function writeText(bytes: Uint8Array, at: number, text: string): void {
   for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
 }
 
-/** The plainest file that holds these samples: RIFF, a fmt chunk of 16 bytes, data. */
-function plainFile(format: Format, dataBytes: number): Uint8Array<ArrayBuffer> {
+/** The plainest mono file of so many bytes of data, all zero: RIFF, a fmt chunk of 16 bytes, data. */
+function plainFile(
+  tag: number,
+  bits: number,
+  sampleRate: number,
+  dataBytes: number,
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES + dataBytes + (dataBytes & 1));
   const view = viewOf(bytes);
   writeText(bytes, 0, 'RIFF');
   view.setUint32(4, bytes.length - 8, true);
   writeText(bytes, 8, 'WAVEfmt ');
   view.setUint32(16, 16, true);
-  view.setUint16(20, format.tag, true);
-  view.setUint16(22, format.channels, true);
-  view.setUint32(24, format.sampleRate, true);
-  view.setUint32(28, format.sampleRate * format.blockAlign, true);
-  view.setUint16(32, format.blockAlign, true);
-  view.setUint16(34, format.bits, true);
+  view.setUint16(20, tag, true);
+  view.setUint16(22, 1, true);
+  view.setUint32(24, sampleRate, true);
+  view.setUint32(28, (sampleRate * bits) / 8, true);
+  view.setUint16(32, bits / 8, true);
+  view.setUint16(34, bits, true);
   writeText(bytes, 36, 'data');
   view.setUint32(40, dataBytes, true);
   return bytes;
 }
 
+/** Calls `run` while there is a variable `global`, as only Node has one. */
+function withGlobal<T>(run: () => T): T {
+  const scope = globalThis as { global?: unknown };
+  if (scope.global) return run();
+  scope.global = globalThis;
+  try {
+    return run();
+  } finally {
+    delete scope.global;
+  }
+}
+
+/** Calls `take` with the samples as they are interleaved, a block at a time; `first` is the index of its first. */
+function eachBlock(
+  format: Format,
+  data: Uint8Array,
+  take: (samples: Float32Array, first: number) => void,
+): void {
+  const width = format.container / 8;
+  const isNarrow = width === 1 || width === 3; // k becomes 256 k: a byte more, below the others
+  const wide = isNarrow ? width + 1 : width;
+  const flip = width === 1 ? 0x80 : 0; // from unsigned to two's complement
+  const total = data.length / width;
+  const block = plainFile(format.tag, 8 * wide, format.sampleRate, wide * Math.min(total, SAMPLES_AT_ONCE));
+  for (let first = 0; first < total; first += SAMPLES_AT_ONCE) {
+    const samples = Math.min(SAMPLES_AT_ONCE, total - first);
+    const some = data.subarray(first * width, (first + samples) * width);
+    if (isNarrow) {
+      for (let i = 0, at = HEADER_BYTES; i < some.length; ) {
+        at++;
+        for (const end = i + width; i < end; i++) block[at++] = some[i] ^ flip;
+      }
+    } else {
+      block.set(some, HEADER_BYTES);
+    }
+    viewOf(block).setUint32(40, samples * wide, true);
+    take(wavDecoder.decode.sync(block.buffer, { symmetric: true }).channelData[0], first);
+  }
+}
+
+/** Throws if a float sample is NaN, infinite, or a float64 that float32 does not hold. */
+function checkFinite(channels: Float32Array[], format: Format, data: Uint8Array, name: string): void {
+  let bad = 0;
+  let first = { channel: 0, frame: Number.POSITIVE_INFINITY };
+  channels.forEach((samples, channel) => {
+    for (let frame = 0; frame < samples.length; frame++) {
+      if (Number.isFinite(samples[frame])) continue;
+      bad++;
+      if (frame < first.frame) first = { channel, frame };
+    }
+  });
+  if (!bad) return;
+  const { channel, frame } = first;
+  const at = frame * format.blockAlign + (channel * format.container) / 8;
+  const view = viewOf(data);
+  const value = format.container === 64 ? view.getFloat64(at, true) : view.getFloat32(at, true);
+  throw new DataError(
+    `${name}: holds ${count(bad, 'sample')} of ${channels[0].length * channels.length} that no 32-bit float or no finite number can be, the first ${value} in channel ${channel} at sample ${frame}, both counted from 0; mend what wrote it, or cut that part out`,
+  );
+}
+
+/** How many integers have a bit set below those that the file calls valid. */
+function countLowBits({ container, bits }: Format, data: Uint8Array): number {
+  const width = container / 8;
+  const mask = 2 ** (container - bits) - 1;
+  let found = 0;
+  for (let at = 0; mask && at < data.length; at += width) {
+    for (let byte = 0; byte < width; byte++) {
+      if (data[at + byte] & (mask >>> (8 * byte)) & 255) {
+        found++;
+        break;
+      }
+    }
+  }
+  return found;
+}
+
 /**
- * Decodes a WAV file held in memory: one Float32Array per channel, samples in [-1, 1), k / 32768 exactly.
- * `name` is the file as errors should call it. Throws DataError where the file is no WAV, damaged, cut off, or
- * not 16-bit integer PCM (plain or extensible).
+ * Decodes a WAV file held in memory: RIFF, RF64 or BW64, plain or extensible, with integers of 8, 16, 24 or 32 bits
+ * or floats of 32 or 64, at any rate, of up to 1024 channels. Integers become k / 2^(bits - 1), exactly up to 24
+ * bits and rounded to float32 beyond; floats may exceed 1. `name` is the file as errors should call it.
+ * A file that is cut off or whose head was never completed is read as far as whole frames go; `notes` says so.
+ * Throws DataError where the file is something else, holds no frame where it should, contradicts itself, or has
+ * samples that are NaN or infinite. Allocates what it returns and blocks of at most 65,536 samples.
  */
 export function decodeWav(bytes: Uint8Array, name: string): Wav {
-  const { format, data } = findChunks(bytes, name);
-  checkFormat(format, data.length, name);
-  const plain = plainFile(format, data.length);
-  plain.set(data, HEADER_BYTES);
-  (globalThis as { global?: unknown }).global ??= globalThis; // wav-decoder looks for Buffer on Node's `global`
-  const { sampleRate, channelData } = wavDecoder.decode.sync(plain.buffer, { symmetric: true });
-  return { sampleRate, channels: channelData, bits: format.bits, encoding: 'integer', notes: [] };
+  const { format, data, notes } = readChunks(bytes, name);
+  const { sampleRate, container } = format;
+  const frames = data.length / format.blockAlign;
+  const channels = Array.from({ length: format.channels }, () => new Float32Array(frames));
+  withGlobal(() =>
+    eachBlock(format, data, (samples, first) => {
+      if (channels.length === 1) {
+        channels[0].set(samples, first);
+        return;
+      }
+      let channel = first % channels.length;
+      let frame = Math.floor(first / channels.length);
+      for (let i = 0; i < samples.length; i++) {
+        channels[channel][frame] = samples[i];
+        if (++channel === channels.length) {
+          channel = 0;
+          frame++;
+        }
+      }
+    }),
+  );
+  if (format.tag === FLOAT) {
+    checkFinite(channels, format, data, name);
+    return { sampleRate, channels, bits: container, encoding: 'float', notes };
+  }
+  const low = countLowBits(format, data);
+  if (low) {
+    notes.push(
+      `It says that ${format.bits} of its ${container} bits are valid, but ${count(low, 'sample')} of ${frames * channels.length} set lower ones: all ${container} were read.`,
+    );
+  }
+  return { sampleRate, channels, bits: low ? container : format.bits, encoding: 'integer', notes };
 }
 
 /**
@@ -187,8 +190,7 @@ export function encodeWav(samples: Float32Array, sampleRate: number): Uint8Array
   if (samples.length > most) {
     throw new ShapeError(`encodeWav: ${samples.length} samples; a WAV file holds ${most}, write several`);
   }
-  const format = { tag: PCM, channels: 1, sampleRate, blockAlign: 2, bits: 16 };
-  const bytes = plainFile(format, 2 * samples.length);
+  const bytes = plainFile(INTEGER, 16, sampleRate, 2 * samples.length);
   const view = viewOf(bytes);
   for (let i = 0; i < samples.length; i++) {
     const x = samples[i];
