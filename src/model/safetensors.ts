@@ -2,9 +2,11 @@
 //   u64 little-endian N | N bytes of JSON, padded with spaces | data
 // with {"__metadata__": {text: text}, NAME: {"dtype", "shape", "data_offsets": [begin, end]}, ...} as JSON,
 // offsets counted from the end of the header. Tensors must fill the data without gap or overlap. A file is
-// checked in full before a tensor is allocated, so a damaged one is refused whole. Numbers are little-endian
+// checked in full before a tensor is allocated, so a damaged one is refused whole, and beyond the header's text
+// and its parsed form no more is allocated than what is returned. Numbers are little-endian
 // in the file and taken to be so in memory, which holds wherever WebGPU runs.
 import { CheckpointError, ShapeError } from '../engine/errors.ts';
+import { damaged, isObject, parseHeader, show } from './safetensorsJson.ts';
 
 type Floats = Float32Array | Float64Array;
 type Integers = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
@@ -45,7 +47,7 @@ const DTYPES: Record<string, Dtype> = {
   I8: { array: Int8Array, width: 1 },
   I16: { array: Int16Array, width: 2 },
   U16: { array: Uint16Array, width: 2 },
-  F16: { array: Uint16Array, width: 2, widen: (raw) => Float32Array.from(raw as Uint16Array, halfToNumber) },
+  F16: { array: Uint16Array, width: 2, widen: (raw) => widenHalf(raw as Uint16Array) },
   BF16: { array: Uint16Array, width: 2, widen: (raw) => widenBf16(raw as Uint16Array) },
   I32: { array: Int32Array, width: 4 },
   U32: { array: Uint32Array, width: 4 },
@@ -68,57 +70,21 @@ function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+function widenHalf(raw: Uint16Array): Float32Array {
+  const out = new Float32Array(raw.length);
+  for (let i = 0; i < raw.length; i++) out[i] = halfToNumber(raw[i]);
+  return out;
+}
+
 /** A bfloat16 is the upper half of a float32. */
 function widenBf16(raw: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(raw, (bits) => bits << 16).buffer);
+  const out = new Uint32Array(raw.length);
+  for (let i = 0; i < raw.length; i++) out[i] = raw[i] << 16;
+  return new Float32Array(out.buffer);
 }
 
 function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A value as it stands in an error: JSON, cut short. */
-function show(value: unknown): string {
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? 'missing';
-  } catch {
-    return 'a value nested too deeply to show'; // JSON.parse takes any depth, JSON.stringify does not
-  }
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-/** An error about file `name`; every fault of a file ends here. */
-function damaged(name: string, what: string): CheckpointError {
-  return new CheckpointError(`${name}: ${what}; the file is damaged or no safetensors: fetch it again`);
-}
-
-/** A name that one object of this JSON text (already known to be valid) has twice; JSON.parse keeps the last in silence. */
-function findRepeatedKey(json: string): string | null {
-  const open: Set<string>[] = [];
-  for (let i = 0; i < json.length; i++) {
-    const c = json[i];
-    if (c === '{' || c === '[') open.push(new Set());
-    else if (c === '}' || c === ']') open.pop();
-    else if (c === '"') {
-      let end = i + 1;
-      while (json[end] !== '"') end += json[end] === '\\' ? 2 : 1;
-      let after = end + 1;
-      while (' \n\r\t'.includes(json[after])) after++;
-      const names = open[open.length - 1];
-      if (json[after] === ':') {
-        const key = JSON.parse(json.slice(i, end + 1)) as string;
-        if (names.has(key)) return key;
-        names.add(key);
-      }
-      i = end;
-    }
-  }
-  return null;
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 }
 
 /** The parsed header of a file and where its data starts. */
@@ -130,17 +96,7 @@ function readHeader(bytes: Uint8Array, name: string): { header: Record<string, u
   if (announced > most)
     throw damaged(name, `announces a header of ${announced} bytes, but ${most} at most follow`);
   const length = Number(announced);
-  let text: string;
-  let header: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, 8 + length));
-    header = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(name, `has a header that is not JSON in UTF-8 (${(cause as Error).message})`);
-  }
-  if (!isObject(header)) throw damaged(name, `has a header that is no JSON object but ${show(header)}`);
-  const repeated = findRepeatedKey(text);
-  if (repeated !== null) throw damaged(name, `names ${show(repeated)} twice in one object of its header`);
+  const header = parseHeader(bytes.subarray(8, 8 + length), name);
   return { header, dataStart: 8 + length };
 }
 
@@ -225,6 +181,10 @@ export function readSafetensors(
     const own = new Uint8Array(end - begin); // aligned for any dtype, as a view into the file need not be
     own.set(bytes.subarray(dataStart + begin, dataStart + end));
     const { array, widen } = DTYPES[dtype];
+    const wrong = dtype === 'BOOL' ? own.findIndex((value) => value > 1) : -1;
+    if (wrong >= 0) {
+      throw damaged(name, `tensor ${show(tensor)} is BOOL, but its value ${wrong} is ${own[wrong]}`);
+    }
     const raw = new array(own.buffer);
     tensors.set(tensor, { dtype, shape, data: widen ? widen(raw) : raw });
   }
