@@ -48,6 +48,12 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
       (b) =>
         b.length ? b.with(at(b, p), byte) : b,
   ),
+  // Two bytes that make an infinity or a NaN of a float, wherever they end one.
+  fc.tuple(place, fc.constantFrom(0x7f80, 0x7fc0, 0x7ff0, 0xfff8)).map(
+    ([p, top]): Edit =>
+      (b) =>
+        b.toSpliced(at(b, p) & ~3, 2, top & 255, top >> 8),
+  ),
   place.map(
     (p): Edit =>
       (b) =>
@@ -215,6 +221,7 @@ function check(bytes: Uint8Array): void {
     const got = channels[i % found.channels][Math.floor(i / found.channels)];
     if (!Object.is(got, Math.fround(v))) throw new Error(`sample ${i} is ${got}, in the file ${v}`);
   });
+  if (!found.values.every((v) => Number.isFinite(Math.fround(v)))) throw new Error('a sample is not finite');
   if (found.isFaulty !== notes.length > 0)
     throw new Error(`faulty: ${found.isFaulty}, notes: ${notes.join(' ')}`);
   // The samples as float32 twice, for the decoder hands them over in blocks, and its input, 8 bits widened to 16.

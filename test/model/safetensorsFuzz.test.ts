@@ -295,8 +295,9 @@ describe('readSafetensors and hostile files', () => {
     const written = fc.tuple(hostile, fc.nat(3)).map(([entries, more]) => {
       let end = 0;
       const parts = entries.map(({ name, dtype, shape, offsets, kind, fair, lengths }) => {
-        const begin = end;
-        if (fair) end += lengths.reduce((n, m) => n * m, WIDTHS[dtype] ?? 1);
+        // A fair one may still begin too early or too late, its size being right.
+        const begin = kind === 3 ? Math.max(0, end - 2) : kind === 4 ? end + 1 : end;
+        if (fair) end = begin + lengths.reduce((n, m) => n * m, WIDTHS[dtype] ?? 1);
         const place = fair ? `[${begin},${end}]` : offsets;
         const dims = fair ? `[${lengths.join(',')}]` : shape;
         const members = [`"dtype":"${dtype}"`, `"shape":${dims}`, `"data_offsets":${place}`];
