@@ -114,7 +114,7 @@ function checkFinite(channels: Float32Array[], format: Format, data: Uint8Array,
   const view = viewOf(data);
   const value = format.container === 64 ? view.getFloat64(at, true) : view.getFloat32(at, true);
   throw new DataError(
-    `${name}: holds ${count(bad, 'sample')} of ${channels[0].length * channels.length} that no 32-bit float or no finite number can be, the first ${value} in channel ${channel} at sample ${frame}, both counted from 0; mend what wrote it, or cut that part out`,
+    `${name}: of its ${count(channels[0].length * channels.length, 'sample')} ${bad} ${bad === 1 ? 'is' : 'are'} NaN, infinite or too large for a 32-bit float, the first ${value} in channel ${channel} at sample ${frame}, both counted from 0; mend what wrote it, or cut that part out`,
   );
 }
 

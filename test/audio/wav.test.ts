@@ -397,7 +397,7 @@ describe('faults that are refused', () => {
     [
       'NaN',
       float(32, 0, 1, 0, Number.NaN, Number.NaN, 0),
-      'holds 2 samples of 6 that no 32-bit float or no finite number can be, the first NaN in channel 1 at sample 1',
+      'of its 6 samples 2 are NaN, infinite or too large for a 32-bit float, the first NaN in channel 1 at sample 1',
     ],
     ['-Infinity', float(32, Number.NEGATIVE_INFINITY, 0), 'the first -Infinity in channel 0 at sample 0'],
     ['a float64 beyond float32', float(64, 0, 0, 0, -1e300), 'the first -1e+300 in channel 1 at sample 1'],
