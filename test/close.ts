@@ -1,4 +1,5 @@
 // The one comparison of all numeric tests: |got - want| <= relative |want| + ofRms rms(want), and NaN equals only NaN.
+// And equality of names and shapes, for checks that also run where no test runner is.
 
 export interface Tolerance {
   relative: number;
@@ -30,4 +31,10 @@ export function closeTo(
     throw new Error(
       `${what}: element ${at} is ${got[at]}, expected ${want[at]} (${worst.toFixed(1)} times the tolerance)`,
     );
+}
+
+/** Equality of what JSON can say. */
+export function equalTo(got: unknown, want: unknown, what: string): void {
+  const [a, b] = [got, want].map((value) => JSON.stringify(value));
+  if (a !== b) throw new Error(`${what}: ${a}, expected ${b}`);
 }

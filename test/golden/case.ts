@@ -1,8 +1,6 @@
 // Reads a golden file into groups of arrays by the prefix of their names.
 
-import { readFileSync } from 'node:fs';
-import type { HostArray } from '../../src/node.ts';
-import { readSafetensors } from '../../src/model/safetensors.ts';
+import { type HostArray, readSafetensors } from '../../src/index.ts';
 
 type Arrays = Record<string, HostArray>;
 
@@ -15,8 +13,8 @@ export interface GoldenCase {
   gin: Arrays;
 }
 
-export function readCase(path: string): GoldenCase {
-  const { tensors, metadata } = readSafetensors(readFileSync(path), path);
+export function readCase(name: string, bytes: Uint8Array): GoldenCase {
+  const { tensors, metadata } = readSafetensors(bytes, name);
   const group = (prefix: string): Arrays => {
     const found: Arrays = {};
     for (const [name, { shape, data }] of tensors)

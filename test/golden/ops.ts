@@ -6,7 +6,7 @@ import {
   logSoftmax, logSumExp, matmul, max, maximum, maxPool1d, mean, melFilterbank, type MelOptions, min, minimum, mse,
   mul, neg, type Optimizer, Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, SGD, sigmoid, silu, sin, slice,
   softmax, softplus, sqrt, square, stft, type StftOptions, sub, sum, tanh, type Tensor, transpose,
-} from '../../src/node.ts';
+} from '../../src/index.ts';
 import type { Tolerance } from '../close.ts';
 import type { GoldenCase } from './case.ts';
 
