@@ -1,17 +1,49 @@
+import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { chromiumLaunch } from './test/chromium/executable.ts';
+import { testPages } from './test/chromium/pages.ts';
 import { Summary } from './test/summary.ts';
 
-// Forks, one at a time: the software adapters use every core, and the adapter ladder sets an environment
-// variable that worker threads would only see a copy of.
+// Two projects, one after the other (groupOrder), as the software adapters use every core.
+// node: forks, one at a time: the adapter ladder sets an environment variable that worker threads would only see a
+// copy of. chromium: the same sources and golden vectors in a headless browser out of the npm registry.
+const everywhere = { fileParallelism: false, maxWorkers: 1, isolate: true, testTimeout: 0, hookTimeout: 0 };
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    pool: 'forks',
-    fileParallelism: false,
-    maxWorkers: 1,
-    isolate: true,
-    testTimeout: 0,
-    hookTimeout: 0,
     reporters: ['default', new Summary()],
+    projects: [
+      {
+        test: {
+          ...everywhere,
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/chromium/**'],
+          pool: 'forks',
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        plugins: [testPages()],
+        // Found later, a dependency would be bundled and the page loaded again in the middle of a test.
+        optimizeDeps: { include: ['wav-decoder'] },
+        test: {
+          ...everywhere,
+          name: 'browsers',
+          include: ['test/chromium/*.test.ts'],
+          globalSetup: ['test/chromium/executable.ts'],
+          sequence: { groupOrder: 2 },
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            connectTimeout: 300_000,
+            api: { host: '127.0.0.1' },
+            provider: playwright({ launchOptions: chromiumLaunch }),
+            instances: [{ browser: 'chromium', name: 'chromium' }],
+          },
+        },
+      },
+    ],
   },
 });

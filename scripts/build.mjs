@@ -2,6 +2,7 @@
 // where nothing stays outside. Types come from tsc afterwards (npm run build).
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
+import { browserBundle } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' };
@@ -22,6 +23,6 @@ await build({
   platform: 'node',
   packages: 'external',
 });
-const browser = { ...common, entryPoints: ['src/index.ts'], platform: 'browser' };
+const browser = { ...browserBundle, sourcemap: true };
 await build({ ...browser, outfile: 'dist/browser.js' });
 await build({ ...browser, outfile: 'dist/browser.min.js', minify: true });
