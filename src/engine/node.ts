@@ -65,17 +65,24 @@ async function gpu(): Promise<OpenDevice> {
   );
 }
 
-async function lavapipe(): Promise<OpenDevice> {
+const lavapipeHint = 'install Mesa 23 or later (Debian: mesa-vulkan-drivers), or use --adapter swiftshader';
+
+/** The file that leads a Vulkan loader to lavapipe. @throws DeviceError if there is none. */
+export function lavapipeDriver(): string {
   const folders = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
   const icd = folders
     .flatMap((dir) => (existsSync(dir) ? readdirSync(dir).map((file) => join(dir, file)) : []))
     .find((file) => /lvp_icd.*\.json$/.test(file));
-  const hint = 'install Mesa 23 or later (Debian: mesa-vulkan-drivers), or use --adapter swiftshader';
-  if (!icd) throw new DeviceError(`adapter lavapipe: no lvp_icd*.json in ${folders.join(', ')}; ${hint}`);
+  if (icd) return icd;
+  throw new DeviceError(`adapter lavapipe: no lvp_icd*.json in ${folders.join(', ')}; ${lavapipeHint}`);
+}
+
+async function lavapipe(): Promise<OpenDevice> {
+  const icd = lavapipeDriver();
   const open = await request(icd);
   if (open && /llvmpipe/i.test(open.adapter.name)) return open;
   discard(open);
-  throw new DeviceError(`adapter lavapipe: the driver ${icd} did not give an adapter; ${hint}`);
+  throw new DeviceError(`adapter lavapipe: the driver ${icd} did not give an adapter; ${lavapipeHint}`);
 }
 
 /** Whatever the system offers first; `VK_DRIVER_FILES` of the environment is heeded. */
@@ -128,8 +135,12 @@ function discard(open: OpenDevice | null): void {
   open?.release?.();
 }
 
-/** Unpacks SwiftShader beside its final place and renames it, so that parallel processes cannot see half of it. */
-async function unpackSwiftShader(): Promise<string> {
+/**
+ * The folder of SwiftShader's loader (libvulkan.so.1) and driver (vk_swiftshader_icd.json). Unpacks them beside their
+ * final place and renames that, so that parallel processes cannot see half of it.
+ * @throws DeviceError if the package that carries SwiftShader is not installed.
+ */
+export async function unpackSwiftShader(): Promise<string> {
   const require = createRequire(import.meta.url);
   let packed: string;
   try {
