@@ -2,7 +2,7 @@
 // size 1, primes, exact tiles and one more; by the kernels the adapter picks, by the plain ones (no subgroups), and
 // with grids folded as above 65,535 workgroups. Writes docs/operations.md (vitest -u rewrites it).
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backwardFrom, type Engine, openEngine, Random, type Tensor } from '../src/node.ts';
@@ -59,7 +59,7 @@ test('the table of operations in the docs is the one that these tests make', asy
   const golden = readdirSync(join(import.meta.dirname, 'golden')).filter((f) => f.endsWith('.safetensors'));
   const counts = new Map<string, number>();
   for (const file of golden) {
-    const { op } = readCase(join(import.meta.dirname, 'golden', file));
+    const { op } = readCase(file, readFileSync(join(import.meta.dirname, 'golden', file)));
     counts.set(op, (counts.get(op) ?? 0) + 1);
   }
   await expect(table.markdown(counts)).toMatchFileSnapshot('../docs/operations.md');

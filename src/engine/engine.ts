@@ -309,8 +309,12 @@ export class Engine {
     this.#root.close();
     this.uniforms.close();
     for (const list of this.#staging.values()) for (const b of list) b.destroy();
-    if (this.#open.owned) this.device.destroy();
-    this.#open.release?.();
+    // Not before the adapter is idle: lavapipe crashed in 6 of 100 processes that destroyed it in the middle of work.
+    const end = () => {
+      if (this.#open.owned) this.device.destroy();
+      this.#open.release?.();
+    };
+    this.device.queue.onSubmittedWorkDone().then(end, end);
   }
 
   #allocate(shape: Shape, fresh: boolean): Tensor {
