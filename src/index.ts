@@ -1,8 +1,10 @@
 // The engine, the operations, and what is built on them: everything that runs in a browser as in Node.
 
 export * from './audio/features.ts';
-export { featuresToWaves, type GriffinLimOptions, griffinLim, type InverseOptions } from './audio/inverse.ts';
+export { type GriffinLimOptions, griffinLim } from './audio/griffinLim.ts';
+export { featuresToWaves, type InverseOptions } from './audio/inverse.ts';
 export { type MelBand, type MelOptions, melBands, melFilterbank } from './audio/mel.ts';
+export { multiResolutionStftLoss, type Resolution, type SpectralLossOptions } from './audio/spectralLoss.ts';
 export { decodeWav, encodeWav, type Wav } from './audio/wav.ts';
 export { Capture, type Inputs } from './engine/capture.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';

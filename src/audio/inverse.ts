@@ -3,12 +3,10 @@
 //   S <- S * r^1.5,  r = (W^T M) / (W^T (W S))      from S = W^T M
 // (the exponent stays below 2, where it would cease to converge; 100 updates then do what 150 do with exponent 1).
 // A bin lies in two bands at most, so one invocation sweeps over the bins of its two frames, and gathers W S for the
-// next update on the way: a twentieth of the products of a dense update.
-// Griffin-Lim with momentum (Perraudin et al. 2013) as torchaudio.functional.griffinlim: five dispatches an iteration.
+// next update on the way: a twentieth of the products of a dense update. The phases come from griffinLim.ts.
 
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
-import { fill } from '../engine/primitives.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
 import { sqrt } from '../shaders/elementwise.ts';
 import {
@@ -20,18 +18,8 @@ import {
   type Port,
   valueType,
 } from '../shaders/fft/columns.ts';
-import { complexColumns, realColumns, realGrid, type Source } from '../shaders/fft/ports.ts';
-import {
-  analyse,
-  analysisFrames,
-  inverseWeights,
-  overlapFactor,
-  type StftPlan,
-  stftPlan,
-  synthesise,
-  synthesisLength,
-} from '../shaders/stft.ts';
 import { type FeatureSettings, featurePlan, frameCount, melOptions, toPower } from './features.ts';
+import { searchPhases, toColumns } from './griffinLim.ts';
 import { melFilterbank, melSegments } from './mel.ts';
 
 /** Keeps 0 / 0 at 0 in frames and bands of silence. */
@@ -142,120 +130,6 @@ function linearPower(
   return { power, c };
 }
 
-/** (B, rows, frames) as real columns. */
-function toColumns(engine: Engine, x: Tensor, c: Columns): Tensor {
-  const rows = x.shape[1];
-  const y = columnTensor(engine, c, rows, 1);
-  const source = realGrid('x', x, rows);
-  const { target } = realColumns('y', y, c, rows);
-  dispatch(
-    engine,
-    'toColumns',
-    c,
-    rows,
-    [source, target],
-    `${source.load('v', 'item')} ${target.store('item', 'vr', '')}`,
-  );
-  return y;
-}
-
-/** S with the phases of X; S alone without X. */
-function phased(S: Tensor, c: Columns, F: number, X: Tensor | null): Source {
-  const magnitude = realColumns('S', S, c, F).source;
-  if (!X) return { ...magnitude, load: (x, e) => `${magnitude.load(x, e)} let ${x}i = V();` };
-  const phase = complexColumns('X', X, c, F).source;
-  return {
-    reads: { ...magnitude.reads, ...phase.reads },
-    load: (x, e) => `${magnitude.load(`${x}s`, e)} ${phase.load(`${x}p`, e)}
-let ${x}f = ${x}sr / (sqrt(${x}pr * ${x}pr + ${x}pi * ${x}pi) + V(1e-16));
-let ${x}r = ${x}pr * ${x}f; let ${x}i = ${x}pi * ${x}f;`,
-  };
-}
-
-interface Search {
-  iterations: number;
-  momentum: number;
-  length: number;
-}
-
-/**
- * Fast Griffin-Lim from magnitudes in columns. torchaudio subtracts m times the previous spectrum from the rebuilt one;
- * both are transforms of waves, so here the waves are subtracted, which moves half as many numbers.
- * @returns (B, length)
- */
-function searchPhases(engine: Engine, S: Tensor, c: Columns, p: StftPlan, o: Search): Tensor {
-  const wave = engine.empty([c.B, o.length]);
-  const factor = overlapFactor(engine, 'griffinLim', p, c.frames, o.length);
-  const m = o.momentum / (1 + o.momentum);
-  const weights = inverseWeights(p);
-  engine.scope(() => {
-    const ahead = engine.empty(wave.shape);
-    const X = columnTensor(engine, c, p.F, 2);
-    fill(wave, 0);
-    for (let i = 0; i < o.iterations; i++) {
-      const source = phased(S, c, p.F, i > 0 ? X : null);
-      synthesise('griffinLim.synthesis', p, c, source, weights, { wave, factor, momentum: { m, ahead } });
-      analyse('griffinLim.analysis', ahead, p, c, complexColumns('X', X, c, p.F).target);
-    }
-    const source = phased(S, c, p.F, o.iterations > 0 ? X : null);
-    synthesise('griffinLim.synthesis', p, c, source, weights, { wave, factor });
-  });
-  return wave;
-}
-
-export interface GriffinLimOptions {
-  nFft: number;
-  /** Default nFft / 4. */
-  hopLength?: number;
-  /** Default 32. */
-  iterations?: number;
-  /** 0 (plain Griffin-Lim) to 1; default 0.99. */
-  momentum?: number;
-  /** Frames are centred, with mirrored padding; default true. */
-  center?: boolean;
-  /** Samples of the result; default: as many as the frames cover. */
-  length?: number;
-  /** The phases to start from: zero everywhere. */
-  init?: 'zeroPhase';
-}
-
-/**
- * A wave whose spectrogram has about the given magnitudes, as torchaudio.functional.griffinlim with power 1 and
- * rand_init False, a periodic Hann window of nFft. Perraudin, Balazs & Sondergaard 2013.
- * @param magnitude (B, nFft/2 + 1, frames), not negative
- * @returns (B, length)
- * @throws ShapeError if the magnitudes do not fit nFft or the length, or an option is out of range.
- */
-export function griffinLim(magnitude: Tensor, options: GriffinLimOptions): Tensor {
-  const { engine } = magnitude;
-  const { iterations = 32, momentum = 0.99, center = true, init = 'zeroPhase' } = options;
-  const p = stftPlan(engine, 'griffinLim', { nFft: options.nFft, hopLength: options.hopLength, center });
-  if (magnitude.rank !== 3 || magnitude.shape[1] !== p.F)
-    throw new ShapeError(
-      `griffinLim: magnitude ${shapeText(magnitude.shape)}; nFft ${p.nFft} needs (B, ${p.F}, frames)`,
-    );
-  if (
-    !Number.isInteger(iterations) ||
-    iterations < 0 ||
-    !(momentum >= 0 && momentum <= 1) ||
-    init !== 'zeroPhase'
-  )
-    throw new ShapeError(
-      `griffinLim: ${iterations} iterations, momentum ${momentum}, init ${init}; they must be a whole number, 0 to 1, and zeroPhase`,
-    );
-  const [B, , frames] = magnitude.shape;
-  const length = options.length ?? synthesisLength(p, frames);
-  return engine.scope(() => {
-    const c = frameColumns(B, frames);
-    const found = analysisFrames('griffinLim', length, p);
-    if (found !== frames)
-      throw new ShapeError(
-        `griffinLim: ${frames} frames of magnitudes, but ${length} samples have ${found}; leave length out or change it`,
-      );
-    return searchPhases(engine, toColumns(engine, magnitude, c), c, p, { iterations, momentum, length });
-  });
-}
-
 export interface InverseOptions {
   /** Updates of the non-negative least squares; default 100. */
   updates?: number;
@@ -287,6 +161,8 @@ export function featuresToWaves(
   return engine.scope(() => {
     const { power, c } = linearPower(engine, toPower(features, settings), settings, updates);
     const p = featurePlan(engine, settings);
-    return searchPhases(engine, sqrt(power), c, p, { iterations, momentum, length: settings.length });
+    // Between silent ends zero phase comes nearer than centerPhase does.
+    const search = { iterations, momentum, length: settings.length, init: 'zeroPhase' } as const;
+    return searchPhases(engine, sqrt(power), c, p, search);
   });
 }

@@ -6,7 +6,8 @@ export { type Conv1dOptions, type ConvTranspose1dOptions, conv1d, convTranspose1
 export { dropout } from './dropout.ts';
 export { type ElboOptions, elbo } from './elbo.ts';
 export * from './elementwise.ts';
-export { fft, ifft, irfft, rfft } from './fft/fft.ts';
+export { type FftNorm, fft, ifft, irfft, rfft } from './fft/fft.ts';
+export type { Window } from './fft/window.ts';
 export { embedding, gather } from './gather.ts';
 export { reparameterize } from './latent.ts';
 export { bceWithLogits, gaussianNll, mse } from './losses.ts';

@@ -1,8 +1,8 @@
-// Short-time Fourier transform and its inverse, as torch.stft and torch.istft (one-sided). Spectra are PyTorch's
-// (B, F, frames, 2), F = nFft/2 + 1: frames stand side by side, so a column of two frames is transformed at once
-// (fft/columns.ts) and nothing is ever transposed. Analysis reads the wave, windows and transforms in the first pass
-// of the FFT; synthesis windows in its last pass, then adds up and divides by the sum of squared windows.
-// Limits: nFft a power of two.
+// Short-time Fourier transform and its inverse, as torch.stft and torch.istft. Spectra are PyTorch's
+// (..., F, frames, 2), F = floor(nFft/2) + 1 or nFft: frames stand side by side, so a column of two frames is
+// transformed at once (fft/columns.ts) and nothing is ever transposed. Analysis reads the wave, windows and transforms
+// in the first pass of the FFT; synthesis windows in its last pass, then adds up and divides by the sum of squared
+// windows. Any nFft; powers of two are several times faster.
 
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
@@ -10,33 +10,47 @@ import { record } from '../engine/op.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
 import { mul } from './binary.ts';
 import { at, type Columns, columnTensor, frameColumns, valueType } from './fft/columns.ts';
-import { checkPowerOfTwo } from './fft/fft.ts';
-import { type Framing, type OverlapAdd, overlapAdd, waveFrames, windowedColumns } from './fft/frames.ts';
-import { type BinWeights, hermitianTransform, realTransform } from './fft/passes.ts';
-import { type Source, spectrogram, type Target } from './fft/ports.ts';
+import {
+  type Framing,
+  type OverlapAdd,
+  overlapAdd,
+  type PadMode,
+  waveFrames,
+  windowedColumns,
+} from './fft/frames.ts';
+import type { BinWeights } from './fft/passes.ts';
+import { type Source, spectrogram, type Target, twoSided } from './fft/ports.ts';
+import { binCount, checkLength, hermitianTransform, realTransform } from './fft/transform.ts';
+import { type Window, windowKey, windowValues } from './fft/window.ts';
+import { reshape } from './shape.ts';
 
 export interface IstftOptions {
+  /** Samples of a frame, any whole number. */
   nFft: number;
   /** Samples from frame to frame; default nFft / 4. */
   hopLength?: number;
   /** Default nFft; shorter windows stand in the middle of a frame. */
   winLength?: number;
-  /** `hann` (periodic, the default), `ones`, or winLength values. */
-  window?: 'hann' | 'ones' | Float32Array;
-  /** Frame f is centred at sample f hopLength, with nFft / 2 samples of padding at both ends; default true. */
+  /** A periodic window by name (default `hann`), `{kaiser: beta}`, or winLength values. */
+  window?: Window;
+  /** Frame f is centred at sample f hopLength, with floor(nFft / 2) samples of padding at both ends; default true. */
   center?: boolean;
   /** Spectra are divided by sqrt(nFft); default false. */
   normalized?: boolean;
+  /** Spectra have bins 0 .. floor(nFft/2) (the default), or else all nFft. */
+  onesided?: boolean;
 }
 
 export interface StftOptions extends IstftOptions {
-  /** What the padding of `center` is; default `reflect`. */
-  padMode?: 'reflect' | 'constant';
+  /** What the padding of `center` is: torch's modes, or librosa's names `edge` and `wrap`. Default `reflect`. */
+  padMode?: PadMode | 'edge' | 'wrap';
 }
 
 /** Options with their defaults, checked; windows are put in the middle of nFft values. */
 export interface StftPlan extends Framing {
+  /** Bins 0 .. floor(nFft/2). */
   F: number;
+  onesided: boolean;
   center: boolean;
   /** Spectra are multiplied by this. */
   scale: number;
@@ -46,31 +60,38 @@ export interface StftPlan extends Framing {
   values: Float64Array;
 }
 
-/** @throws ShapeError if nFft is no power of two, or a length, hop or window does not fit it. */
+const padModes: Record<NonNullable<StftOptions['padMode']>, PadMode> = {
+  constant: 'constant',
+  reflect: 'reflect',
+  replicate: 'replicate',
+  edge: 'replicate',
+  circular: 'circular',
+  wrap: 'circular',
+};
+
+/** @throws ShapeError if a length, hop, window or padding is unknown or does not fit nFft. */
 export function stftPlan(engine: Engine, op: string, o: StftOptions): StftPlan {
-  const { nFft, winLength = nFft, center = true, window = 'hann', padMode = 'reflect' } = o;
-  checkPowerOfTwo(op, nFft);
+  const { nFft, winLength = nFft, center = true, window = 'hann', padMode = 'reflect', onesided = true } = o;
+  checkLength(op, 'nFft', nFft);
   const hop = o.hopLength ?? Math.max(1, Math.floor(nFft / 4));
   if (!Number.isInteger(winLength) || winLength < 1 || winLength > nFft)
     throw new ShapeError(`${op}: winLength ${winLength}; it must be a whole number from 1 to nFft ${nFft}`);
   if (!Number.isInteger(hop) || hop < 1)
     throw new ShapeError(`${op}: hopLength ${hop}; it must be a whole number of at least 1`);
-  if (typeof window !== 'string' && window.length !== winLength)
-    throw new ShapeError(`${op}: a window of ${window.length} values for winLength ${winLength}`);
+  if (!Object.hasOwn(padModes, padMode))
+    throw new ShapeError(`${op}: padMode ${padMode}; it must be ${Object.keys(padModes).join(', ')}`);
   const values = new Float64Array(nFft);
-  const left = Math.floor((nFft - winLength) / 2);
-  for (let i = 0; i < winLength; i++)
-    values[left + i] =
-      window === 'ones' ? 1 : window === 'hann' ? Math.sin((Math.PI * i) / winLength) ** 2 : window[i];
-  const key = `${nFft} ${winLength} ${typeof window === 'string' ? window : window.join()}`;
+  values.set(windowValues(op, window, winLength), Math.floor((nFft - winLength) / 2));
+  const key = `${nFft} ${winLength} ${windowKey(window)}`;
   const data = () => ({ data: Float32Array.from(values), shape: [nFft] });
   return {
     nFft,
     hop,
-    F: Math.floor(nFft / 2) + 1,
+    F: binCount(nFft),
+    onesided,
     center,
     offset: center ? Math.floor(nFft / 2) : 0,
-    reflect: center && padMode === 'reflect',
+    padMode: center ? padModes[padMode] : 'constant',
     window: engine.constant(`window ${key}`, data),
     scale: o.normalized ? 1 / Math.sqrt(nFft) : 1,
     key,
@@ -80,9 +101,9 @@ export function stftPlan(engine: Engine, op: string, o: StftOptions): StftPlan {
 
 /** Frames of a wave of T samples. @throws ShapeError if it is too short. */
 export function analysisFrames(op: string, T: number, p: StftPlan): number {
-  if (p.reflect && T <= p.offset)
+  if ((p.padMode === 'reflect' && T <= p.offset) || (p.padMode === 'circular' && T < p.offset))
     throw new ShapeError(
-      `${op}: ${T} samples cannot be mirrored over nFft / 2 = ${p.offset}; give more, or padMode 'constant'`,
+      `${op}: ${T} samples are too few for ${p.padMode} padding by nFft / 2 = ${p.offset}; give more, or padMode 'constant'`,
     );
   const rest = T + 2 * p.offset - p.nFft;
   if (rest < 0) throw new ShapeError(`${op}: ${T} samples are fewer than nFft ${p.nFft}; pad the wave`);
@@ -180,52 +201,75 @@ export function synthesisLength(p: StftPlan, frames: number): number {
   return p.nFft + p.hop * (frames - 1) - 2 * p.offset;
 }
 
+/** x (..., L) as (B, L), and the shape of the leading axes. */
+function flattened(op: string, x: Tensor, own: number): { flat: Tensor; lead: readonly number[] } {
+  if (x.rank < own) throw new ShapeError(`${op}: the input ${shapeText(x.shape)} has fewer than ${own} axes`);
+  const lead = x.shape.slice(0, x.rank - own);
+  return { flat: lead.length === 1 ? x : reshape(x, [-1, ...x.shape.slice(x.rank - own)]), lead };
+}
+
+const restored = (y: Tensor, lead: readonly number[]): Tensor =>
+  lead.length === 1 ? y : reshape(y, [...lead, ...y.shape.slice(1)]);
+
 /**
- * Short-time Fourier transform, as torch.stft with onesided=True.
- * @param x (B, T)
- * @returns (B, nFft/2 + 1, frames, 2), frames = 1 + floor((T + padding - nFft) / hopLength)
- * @throws ShapeError if nFft is no power of two, x is too short, or an option does not fit.
+ * Short-time Fourier transform of real waves, as torch.stft.
+ * @param x (..., T)
+ * @returns (..., F, frames, 2), F = floor(nFft/2) + 1, or nFft if not onesided; frames = 1 + floor((T + padding -
+ * nFft) / hopLength), with padding = 2 floor(nFft/2) if centred
+ * @throws ShapeError if x is too short for nFft or the padding, or an option does not fit.
  */
 export function stft(x: Tensor, options: StftOptions): Tensor {
   const { engine } = x;
   const p = stftPlan(engine, 'stft', options);
-  const columns = analysisColumns('stft', x, p);
-  const X = engine.empty([columns.B, p.F, columns.frames, 2]);
-  analyse('stft', x, p, columns, spectrogram('X', X, p.F).target);
-  return record('stft', [x], [X], (g) => {
-    const weights = { edge: p.scale, middle: p.scale / 2 };
-    const { source } = spectrogram('X', g.out(), p.F);
-    synthesise('stft.dx', p, columns, source, weights, { wave: g.into(0), fold: p.reflect });
+  const { flat, lead } = flattened('stft', x, 1);
+  const columns = analysisColumns('stft', flat, p);
+  const bins = p.onesided ? p.F : p.nFft;
+  const X = engine.empty([columns.B, bins, columns.frames, 2]);
+  const ports = (t: Tensor) => (p.onesided ? spectrogram('X', t, bins) : twoSided('X', t, bins, 'conjugate'));
+  analyse('stft', flat, p, columns, ports(X).target);
+  record('stft', [flat], [X], (g) => {
+    const weights = { edge: p.scale, middle: p.onesided ? p.scale / 2 : p.scale };
+    synthesise('stft.dx', p, columns, ports(g.out()).source, weights, { wave: g.into(0), fold: p.padMode });
   });
+  return restored(X, lead);
 }
 
 /**
- * The wave whose short-time Fourier transform comes nearest to X, as torch.istft: frames are windowed, added up and
- * divided by the sum of squared windows (uncentred: by 1e-10 at least).
- * @param X (B, nFft/2 + 1, frames, 2)
- * @returns (B, length), by default hopLength (frames - 1), uncentred + nFft
- * @throws ShapeError if X or an option does not fit, or a centred sum of squared windows is below 1e-11.
+ * The real wave whose short-time Fourier transform comes nearest to X, as torch.istft: frames are windowed, added up
+ * and divided by the sum of squared windows. Uncentred, where torch refuses most windows, that sum counts as 1e-10 at
+ * least, so ends that next to nothing covers come out near zero, as in librosa.
+ * @param X (..., F, frames, 2), F = floor(nFft/2) + 1; or nFft if not onesided, of which only the first F are read
+ * @returns (..., length), by default hopLength (frames - 1) and, uncentred, nFft more
+ * @throws ShapeError if X or an option does not fit, hopLength exceeds winLength, or a centred sum of squared windows is below 1e-11.
  */
 export function istft(X: Tensor, options: IstftOptions & { length?: number }): Tensor {
   const { engine } = X;
   const p = stftPlan(engine, 'istft', { ...options, padMode: 'constant' });
-  if (X.rank !== 4 || X.shape[1] !== p.F || X.shape[3] !== 2)
+  const { flat, lead } = flattened('istft', X, 3);
+  const [B, bins, frames, complex] = flat.shape;
+  if (bins !== (p.onesided ? p.F : p.nFft) || complex !== 2)
     throw new ShapeError(
-      `istft: X ${shapeText(X.shape)}; nFft ${p.nFft} needs (B, ${p.F}, frames, 2), the complex parts last`,
+      `istft: X ${shapeText(X.shape)}; nFft ${p.nFft} needs (..., ${p.onesided ? p.F : p.nFft}, frames, 2), the complex parts last`,
     );
-  const [B, , frames] = X.shape;
+  const { winLength = p.nFft } = options;
+  if (p.hop > winLength)
+    throw new ShapeError(
+      `istft: hopLength ${p.hop} leaves gaps between windows of ${winLength}; make it smaller`,
+    );
   const columns = frameColumns(B, frames);
   const length = options.length ?? synthesisLength(p, frames);
   if (!Number.isInteger(length) || length < 1)
     throw new ShapeError(`istft: length ${length} from ${frames} frames; give a whole number of at least 1`);
   const factor = overlapFactor(engine, 'istft', p, frames, length);
   const y = engine.empty([B, length]);
-  const { source } = spectrogram('X', X, p.F);
+  const { source } = spectrogram('X', flat, bins);
   synthesise('istft', p, columns, source, inverseWeights(p), { wave: y, factor });
-  return record('istft', [X], [y], (g) => {
+  record('istft', [flat], [y], (g) => {
     const { edge } = inverseWeights(p);
     const dy = mul(g.out(), factor);
-    const { target } = spectrogram('X', g.into(0), p.F);
+    const dX = g.into(0);
+    const { target } = p.onesided ? spectrogram('X', dX, bins) : twoSided('X', dX, bins, 'zero');
     analyse('istft.dX', dy, p, columns, target, { edge, middle: 2 * edge });
   });
+  return restored(y, lead);
 }

@@ -6,7 +6,6 @@ import {
   type Engine,
   type FeatureSettings,
   featuresToWaves,
-  fft,
   fitLength,
   frameCount,
   griffinLim,
@@ -69,12 +68,6 @@ describe('transforms', () => {
         `rfft row ${r}`,
       );
     closeTo(await irfft(X, n).read(), x, tight, 'irfft');
-  });
-
-  test('only powers of two', () => {
-    expect(() => rfft(engine.tensor(noise(12)))).toThrow('rfft: length 12; only powers of two so far');
-    expect(() => fft(engine.tensor(noise(12), [4, 3]))).toThrow('must be (..., n, 2)');
-    expect(() => stft(engine.tensor(noise(100), [1, 100]), { nFft: 48 })).toThrow('stft: length 48');
   });
 
   test.each([

@@ -2,7 +2,7 @@
 
 import {
   abs, Adam, AdamW, add, avgPool1d, batchNorm, bceWithLogits, concat, conv1d, convTranspose1d, cos, div, type Engine,
-  exp, fft, gaussianNll, gelu, griffinLim, groupNorm, irfft, istft, type IstftOptions, layerNorm, leakyRelu, log,
+  exp, fft, type FftNorm, gaussianNll, gelu, griffinLim, groupNorm, irfft, istft, type IstftOptions, layerNorm, leakyRelu, log,
   logSoftmax, logSumExp, matmul, max, maximum, maxPool1d, mean, melFilterbank, type MelOptions, min, minimum, mse,
   mul, neg, type Optimizer, Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, SGD, sigmoid, silu, sin, slice,
   softmax, softplus, sqrt, square, stft, type StftOptions, sub, sum, tanh, type Tensor, transpose,
@@ -30,14 +30,8 @@ const reduction = (f: typeof sum): GoldenOp => ({
   attrs: { axes: any, keepDims: any },
   run: (_, { x }, a) => ({ y: f(x, a.axes as number[] | null, a.keepDims as boolean) }),
 });
-const windows = (v: unknown) => v === 'hann' || v === 'ones';
-const padModes = (v: unknown) => v === 'reflect' || v === 'constant';
-
-/** x itself: a transform takes its length from its input, which has to be the attribute's. */
-function ofLength(x: Tensor, axis: number, n: number): Tensor {
-  if (x.shape.at(axis) !== n) throw new Error(`n is ${n}, but x has shape ${x.shape.join(', ')}`);
-  return x;
-}
+/** stft and istft refuse windows and paddings they don't know themselves. */
+const spectral = { nFft: any, hop: any, winLength: any, window: any, center: any, normalized: any, onesided: any };
 
 const adamAttrs = { lr: any, beta1: any, beta2: any, eps: any };
 const adamOptions = ({ beta1, beta2, ...a }: Attrs) => ({ ...a, betas: [beta1, beta2] as [number, number] });
@@ -121,15 +115,15 @@ export const goldenOps: Record<string, GoldenOp> = {
   mse: { attrs: sumPerExample, run: (_, { x, t }) => ({ y: mse(x, t) }) },
   bceWithLogits: { attrs: sumPerExample, run: (_, { x, t }) => ({ y: bceWithLogits(x, t) }) },
   gaussianNll: { attrs: sumPerExample, run: (_, { x, t, logvar }) => ({ y: gaussianNll(x, t, logvar) }) },
-  fft: { attrs: { n: any }, run: (_, { x }, a) => ({ y: fft(ofLength(x, -2, num(a, 'n'))) }) },
-  rfft: { attrs: { n: any }, run: (_, { x }, a) => ({ y: rfft(ofLength(x, -1, num(a, 'n'))) }) },
-  irfft: { attrs: { n: any }, run: (_, { x }, a) => ({ y: irfft(x, num(a, 'n')) }) },
+  fft: { attrs: { n: any, norm: any }, run: (_, { x }, a) => ({ y: fft(x, num(a, 'n'), a.norm as FftNorm) }) },
+  rfft: { attrs: { n: any, norm: any }, run: (_, { x }, a) => ({ y: rfft(x, num(a, 'n'), a.norm as FftNorm) }) },
+  irfft: { attrs: { n: any, norm: any }, run: (_, { x }, a) => ({ y: irfft(x, num(a, 'n'), a.norm as FftNorm) }) },
   stft: {
-    attrs: { nFft: any, hop: any, winLength: any, window: windows, center: any, padMode: padModes, normalized: any },
+    attrs: { ...spectral, padMode: any },
     run: (_, { x }, { hop, ...a }) => ({ y: stft(x, { ...a, hopLength: hop } as StftOptions) }),
   },
   istft: {
-    attrs: { nFft: any, hop: any, winLength: any, window: windows, center: any, length: any },
+    attrs: { ...spectral, length: any },
     run: (_, { x }, { hop, ...a }) => ({ y: istft(x, { ...a, hopLength: hop } as IstftOptions) }),
   },
   melFilterbank: {

@@ -1,38 +1,61 @@
 // Between a wave (B, T) and its windowed frames. Frame f, element e stands at position f hop + e of the padded wave,
-// `offset` samples before the wave's own start; padding is zeros, or the wave mirrored about its ends. Cutting is a
+// `offset` samples before the wave's own start; the padding around the wave is one of torch's modes. Cutting is a
 // source: frames exist only in a transform's registers. Going back, one invocation adds up one sample: the elements
-// of all frames that cover it, and in a gradient also those of its mirror images.
+// of all frames that cover it, and in a gradient also those of its images in the padding.
 
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { at, type Columns, parts, valueType, width } from './columns.ts';
 import type { Source, Target } from './ports.ts';
 
+/**
+ * Padding: zeros (`constant`), the wave mirrored about its first and last sample (`reflect`, the wave must be longer
+ * than the padding), these samples repeated (`replicate`), or the wave's other end (`circular`, at most once round).
+ */
+export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
+
 export interface Framing {
   nFft: number;
   hop: number;
-  /** Samples of padding before the wave. */
+  /** Samples of padding before the wave, and after it. */
   offset: number;
-  /** The padding mirrors the wave (its length must exceed the offset); else it is zeros. */
-  reflect: boolean;
+  padMode: PadMode;
   /** (nFft), zeros around a shorter window. */
   window: Tensor;
 }
 
+/**
+ * WGSL of the sample at position p of a wave of u.T. Frames that don't exist may lie anywhere: their position only has
+ * to be inside.
+ */
+const sampleIn: Record<PadMode, string> = {
+  constant: `let inside = p >= 0 && p < i32(u.T);
+  return select(0.0, wave[row * u.T + u32(clamp(p, 0, i32(u.T) - 1))], inside);`,
+  reflect: `let end = i32(u.T) - 1;
+  let inside = clamp(end - abs(end - abs(p)), 0, end);
+  return wave[row * u.T + u32(inside)];`,
+  replicate: 'return wave[row * u.T + u32(clamp(p, 0, i32(u.T) - 1))];',
+  circular: 'return wave[row * u.T + u32(p + i32(u.T)) % u.T];',
+};
+
+/** WGSL that adds the elements at the images of sample t in the padding to `sum`. */
+const imagesOf: Record<PadMode, string> = {
+  constant: '',
+  reflect: `if (t > 0u && t <= u.offset) { sum += overlap(row, u.offset - t); }
+  if (t + 1u < u.T && t + 1u + u.offset >= u.T) { sum += overlap(row, u.offset + 2u * (u.T - 1u) - t); }`,
+  replicate: `if (t == 0u) { for (var p = 0u; p < u.offset; p++) { sum += overlap(row, p); } }
+  if (t + 1u == u.T) { for (var p = 0u; p < u.offset; p++) { sum += overlap(row, u.T + u.offset + p); } }`,
+  circular: `if (t < u.offset) { sum += overlap(row, u.T + u.offset + t); }
+  if (t + u.offset >= u.T) { sum += overlap(row, t + u.offset - u.T); }`,
+};
+
 /** Windowed frames of a wave (B, T). */
 export function waveFrames(wave: Tensor, f: Framing): Source {
-  const place = f.reflect
-    ? // Frames that don't exist may lie anywhere: their position only has to be inside.
-      `let end = i32(u.T) - 1;
-  let inside = clamp(end - abs(end - abs(p)), 0, end);
-  return wave[row * u.T + u32(inside)];`
-    : `let inside = p >= 0 && p < i32(u.T);
-  return select(0.0, wave[row * u.T + u32(clamp(p, 0, i32(u.T) - 1))], inside);`;
   return {
     reads: { wave: ['f32', wave], window: ['f32', f.window] },
     uniforms: { T: wave.shape[1], hop: f.hop, offset: f.offset },
     declarations: `fn sampleAt(row: u32, p: i32) -> f32 {
-  ${place}
+  ${sampleIn[f.padMode]}
 }
 fn framesAt(row: u32, p: i32) -> V {
   return V(${parts.map((i) => `sampleAt(row, p + ${i} * i32(u.hop))`).join(', ')});
@@ -57,11 +80,11 @@ export interface OverlapAdd {
   /** Real columns of nFft rows. */
   frames: Tensor;
   columns: Columns;
-  framing: Omit<Framing, 'reflect' | 'window'>;
+  framing: Pick<Framing, 'nFft' | 'hop' | 'offset'>;
   /** (T) factors of the samples. */
   factor?: Tensor | null;
-  /** Add the elements at the mirror images of t too: the gradient of reflecting. */
-  fold?: boolean;
+  /** Add the elements at the images of t in such padding too: the gradient of padding. */
+  fold?: PadMode;
   /** Leaves the new wave less m times the old one in `ahead` (B, T). */
   momentum?: { m: number; ahead: Tensor };
 }
@@ -94,12 +117,10 @@ function overlapFunction({ framing: { nFft, hop }, columns: { lanes } }: Overlap
 
 /** wave[t] = factor[t] times the sum of the frames' elements at t. */
 export function overlapAdd(o: OverlapAdd): void {
-  const { wave, frames, factor, momentum, columns, fold } = o;
+  const { wave, frames, factor, momentum, columns, fold = 'constant' } = o;
   const [B, T] = wave.shape;
   const workgroup = 64;
   const blocks = Math.ceil(T / workgroup);
-  const mirrors = `if (t > 0u && t <= u.offset) { sum += overlap(row, u.offset - t); }
-  if (t + 1u < u.T && t + 1u + u.offset >= u.T) { sum += overlap(row, u.offset + 2u * (u.T - 1u) - t); }`;
   run(
     wave.engine,
     {
@@ -114,7 +135,7 @@ let t = group % u.blocks * ${workgroup}u + lane;
 if (t < u.T) {
   let i = row * u.T + t;
   var sum = overlap(row, t + u.offset);
-  ${fold ? mirrors : ''}
+  ${imagesOf[fold]}
   let value = sum${factor ? ' * factor[t]' : ''};
   ${momentum ? 'ahead[i] = value - u.m * wave[i];' : ''}
   wave[i] = value;

@@ -12,7 +12,7 @@ import { Code, type Complex, complexDft, hermitianDft, realDft, rotate } from '.
 import { type Columns, columnTensor, dispatch, type Port } from './columns.ts';
 import { complexColumns, type Source, type Target } from './ports.ts';
 
-type Sign = 1 | -1;
+export type Sign = 1 | -1;
 
 /** Factors of bins: the first and last one, and all between. */
 export interface BinWeights {
@@ -62,10 +62,10 @@ function twiddlePort(engine: Engine, rows: number, first: number, count: number,
 }
 
 /** How a complex pass reads element e = j + r M / R of a line, and stores e; `r` tells halves apart at writing. */
-interface LineReader extends Port {
+export interface LineReader extends Port {
   load(name: string, e: string, r: number, R: number): string;
 }
-interface LineWriter extends Port {
+export interface LineWriter extends Port {
   store(e: string, re: string, im: string, r: number, R: number): string;
 }
 
@@ -140,36 +140,50 @@ function linePass(
   dispatch(engine, name, p.columns, p.count * step, ports, code.lines.join('\n'));
 }
 
-/** Complex transform of length n, not normalised; sign -1 is forward. */
-export function complexTransform(
-  engine: Engine,
-  p: { name: string; columns: Columns; n: number; sign: Sign; scale: number },
-  source: Source,
-  target: Target,
-): void {
-  const bits = Math.log2(p.n);
-  const radices = bits === 0 ? [1] : split(bits, 4);
+export interface ComplexTransform {
+  name: string;
+  columns: Columns;
+  n: number;
+  /** -1 is forward. */
+  sign: Sign;
+  scale: number;
+}
+
+/** Complex transform of length n, a power of two, times the scale. */
+export function complexPasses(engine: Engine, p: ComplexTransform, source: Source, target: Target): void {
   const writer: LineWriter = {
     ...target,
     floats: { ...target.floats, scale: p.scale },
     store: (e, re, im) => target.store(e, `(${re} * u.scale)`, `(${im} * u.scale)`),
   };
-  engine.scope(() => linePasses(engine, { ...p, count: 1, M: p.n, radices }, source, writer));
+  singleLine(engine, p, source, writer);
 }
 
-interface RealTransform {
+/** Complex transform of length n, a power of two, between readers and writers that may look at `r`. */
+export function singleLine(
+  engine: Engine,
+  p: Omit<ComplexTransform, 'scale'>,
+  reader: LineReader,
+  writer: LineWriter,
+): void {
+  const bits = Math.log2(p.n);
+  const radices = bits === 0 ? [1] : split(bits, 4);
+  engine.scope(() => linePasses(engine, { ...p, count: 1, M: p.n, radices }, reader, writer));
+}
+
+export interface RealTransform {
   name: string;
   columns: Columns;
   n: number;
   weights: BinWeights;
 }
 
-const weightUniforms = (w: BinWeights) => ({ edge: w.edge, middle: w.middle });
+export const weightUniforms = (w: BinWeights) => ({ edge: w.edge, middle: w.middle });
 
 /**
  * Bins 0 .. n/2 of a real transform, each times its weight: source elements 0 .. n-1, target elements 0 .. n/2.
  */
-export function realTransform(engine: Engine, p: RealTransform, source: Source, target: Target): void {
+export function realPasses(engine: Engine, p: RealTransform, source: Source, target: Target): void {
   const { n, columns, name } = p;
   const { R, radices } = realPlan(n);
   const M = n / R;
@@ -225,7 +239,7 @@ function binWriter(p: RealTransform, R: number, M: number, target: Target): Line
  * The real signal of bins 0 .. n/2, not normalised: the sum over all n bins of weight X[k] e^(2 pi i k t / n), with
  * bin n - k the conjugate of bin k. The imaginary parts of the first and last bin are ignored.
  */
-export function hermitianTransform(engine: Engine, p: RealTransform, source: Source, target: Target): void {
+export function hermitianPasses(engine: Engine, p: RealTransform, source: Source, target: Target): void {
   const { n, columns, name } = p;
   const { R, radices } = realPlan(n);
   const M = n / R;

@@ -50,64 +50,139 @@ export function realColumns(
   };
 }
 
-/** Index of element e of frame `frame + i` in (B, frames, n): rows of n elements. */
-const inRow = (i: number, n: number, e: string) =>
-  `(b * u.frames + min(frame + ${i}u, u.frames - 1u)) * ${n}u + ${e}`;
+/** Index of element e of frame `frame + i` in rows (B, frames, length). */
+const inRow = (name: string, i: number, e: string) =>
+  `(b * u.frames + min(frame + ${i}u, u.frames - 1u)) * u.${name}Length + ${e}`;
 
-/** Real values (B, frames, n). */
-export function realRows(name: string, t: Tensor, n: number): { source: Source; target: Target } {
+/**
+ * For a transform over `count` elements of rows of another length: a longer row is cut, a shorter one has zeros at
+ * its end. `load` and `store` are those of the elements that exist.
+ */
+function fitted(
+  name: string,
+  length: number,
+  count: number,
+  complex: boolean,
+  load: Source['load'],
+  store: Target['store'],
+): Pick<Source, 'load'> & Pick<Target, 'store'> {
+  if (length >= count) return { load, store };
+  const inside = (e: string) => `${e} < u.${name}Length`;
+  const keep = (x: string, part: string, e: string) =>
+    `let ${x}${part} = select(V(), ${x}_${part}, ${inside(e)});`;
   return {
-    source: {
-      reads: { [name]: ['f32', t] },
-      load: (x, e) => `let ${x}r = V(${parts.map((i) => `${name}[${inRow(i, n, e)}]`).join(', ')});`,
-    },
-    target: {
-      writes: { [name]: ['f32', t] },
-      store: (e, re) =>
-        storeFrames(
-          name,
-          (i) => partOf(re, i),
-          (i) => inRow(i, n, e),
-        ),
-    },
+    load: (x, e) =>
+      `${load(`${x}_`, `min(${e}, u.${name}Length - 1u)`)} ${keep(x, 'r', e)} ${complex ? keep(x, 'i', e) : ''}`,
+    store: (e, re, im) => `if (${inside(e)}) { ${store(e, re, im)} }`,
+  };
+}
+
+/** Real values (B, frames, length), the first `count` of each row. */
+export function realRows(
+  name: string,
+  t: Tensor,
+  length: number,
+  count: number,
+): { source: Source; target: Target } {
+  const { load, store } = fitted(
+    name,
+    length,
+    count,
+    false,
+    (x, e) => `let ${x}r = V(${parts.map((i) => `${name}[${inRow(name, i, e)}]`).join(', ')});`,
+    (e, re) =>
+      storeFrames(
+        name,
+        (i) => partOf(re, i),
+        (i) => inRow(name, i, e),
+      ),
+  );
+  const uniforms = { [`${name}Length`]: length };
+  return {
+    source: { reads: { [name]: ['f32', t] }, uniforms, load },
+    target: { writes: { [name]: ['f32', t] }, uniforms, store },
   };
 }
 
 /** Interleaved complex values whose place is given by `index`. */
 function interleaved(
   name: string,
-  t: Tensor,
   index: (i: number, e: string) => string,
-): { source: Source; target: Target } {
+): Pick<Source & Target, 'load' | 'store'> {
   return {
-    source: {
-      reads: { [name]: ['vec2f', t] },
-      load: (x, e) =>
-        [
-          ...parts.map((i) => `let ${x}${i} = ${name}[${index(i, e)}];`),
-          `let ${x}r = V(${parts.map((i) => `${x}${i}.x`).join(', ')});`,
-          `let ${x}i = V(${parts.map((i) => `${x}${i}.y`).join(', ')});`,
-        ].join(' '),
-    },
-    target: {
-      writes: { [name]: ['vec2f', t] },
-      store: (e, re, im) =>
-        storeFrames(
-          name,
-          (i) => `vec2f(${partOf(re, i)}, ${partOf(im, i)})`,
-          (i) => index(i, e),
-        ),
-    },
+    load: (x, e) =>
+      [
+        ...parts.map((i) => `let ${x}${i} = ${name}[${index(i, e)}];`),
+        `let ${x}r = V(${parts.map((i) => `${x}${i}.x`).join(', ')});`,
+        `let ${x}i = V(${parts.map((i) => `${x}${i}.y`).join(', ')});`,
+      ].join(' '),
+    store: (e, re, im) =>
+      storeFrames(
+        name,
+        (i) => `vec2f(${partOf(re, i)}, ${partOf(im, i)})`,
+        (i) => index(i, e),
+      ),
   };
 }
 
-/** Complex values (B, frames, n, 2). */
-export const complexRows = (name: string, t: Tensor, n: number) =>
-  interleaved(name, t, (i, e) => inRow(i, n, e));
+/** Complex values (B, frames, length, 2), the first `count` of each row. */
+export function complexRows(
+  name: string,
+  t: Tensor,
+  length: number,
+  count: number,
+): { source: Source; target: Target } {
+  const whole = interleaved(name, (i, e) => inRow(name, i, e));
+  const { load, store } = fitted(name, length, count, true, whole.load, whole.store);
+  const uniforms = { [`${name}Length`]: length };
+  return {
+    source: { reads: { [name]: ['vec2f', t] }, uniforms, load },
+    target: { writes: { [name]: ['vec2f', t] }, uniforms, store },
+  };
+}
 
 /** A spectrum in PyTorch's layout (B, F, frames, 2). */
-export const spectrogram = (name: string, t: Tensor, F: number) =>
-  interleaved(name, t, (i, e) => `(b * ${F}u + ${e}) * u.frames + min(frame + ${i}u, u.frames - 1u)`);
+export function spectrogram(name: string, t: Tensor, F: number): { source: Source; target: Target } {
+  const { load, store } = interleaved(
+    name,
+    (i, e) => `(b * u.${name}F + ${e}) * u.frames + min(frame + ${i}u, u.frames - 1u)`,
+  );
+  const uniforms = { [`${name}F`]: F };
+  return {
+    source: { reads: { [name]: ['vec2f', t] }, uniforms, load },
+    target: { writes: { [name]: ['vec2f', t] }, uniforms, store },
+  };
+}
+
+/**
+ * All n bins of real signals' spectra (B, n, frames, 2), for transforms that know bins 0 .. n/2 only. The source is
+ * half the sum of a bin and its mirror's conjugate.
+ * @param upper what the target puts into bin n - k: the conjugate of bin k, or zero
+ */
+export function twoSided(
+  name: string,
+  t: Tensor,
+  n: number,
+  upper: 'conjugate' | 'zero',
+): { source: Source; target: Target } {
+  const { source, target } = spectrogram(name, t, n);
+  const mirror = (e: string) => `((u.${name}F - ${e}) % u.${name}F)`;
+  return {
+    source: {
+      ...source,
+      load: (x, e) => `${source.load(`${x}_`, e)} ${source.load(`${x}m`, mirror(e))}
+let ${x}r = 0.5 * (${x}_r + ${x}mr); let ${x}i = 0.5 * (${x}_i - ${x}mi);`,
+    },
+    target: {
+      ...target,
+      store: (e, re, im) => {
+        const [mr, mi] = upper === 'conjugate' ? [re, `(-${im})`] : ['V()', 'V()'];
+        return `${target.store(e, re, im)}
+if (${e} > 0u && 2u * ${e} < u.${name}F) { ${target.store(mirror(e), mr, mi)} }`;
+      },
+    },
+  };
+}
 
 /** Real values (B, rows, frames). */
 export const realGrid = (name: string, t: Tensor, rows: number): Source => ({
