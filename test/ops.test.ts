@@ -15,6 +15,7 @@ import { reductionRows } from './ops/reductions.ts';
 import { type Case, fillWith, hasGradient, type OpRow } from './ops/row.ts';
 import { shapeRows } from './ops/shapes.ts';
 import { OpTable } from './ops/table.ts';
+import { transformRows } from './ops/transforms.ts';
 
 const families: Record<string, Record<string, OpRow>> = {
   'Elementwise, one tensor': unaryRows,
@@ -22,6 +23,7 @@ const families: Record<string, Record<string, OpRow>> = {
   'Products, convolutions, pooling': layerRows,
   'Reductions, softmax, losses, normalisation': reductionRows,
   'Shapes and indices': shapeRows,
+  'Fourier transforms': transformRows,
 };
 const rows = Object.values(families).flatMap((family) => Object.entries(family));
 
