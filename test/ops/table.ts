@@ -47,7 +47,6 @@ export class OpTable {
       const variant = [
         ...(kernel.subgroups ? ['subgroups'] : []),
         elements.includes('vec4f') ? 'vec4' : 'scalar',
-        ...(folded ? ['folded'] : []),
       ].join(' ');
       if (!shared.has(kernel.name))
         kernels.set(kernel.name, (kernels.get(kernel.name) ?? new Set()).add(variant));
@@ -61,7 +60,7 @@ export class OpTable {
       '',
       'Made by `test/ops.test.ts` from what it ran; `npx vitest run test/ops.test.ts -u` writes it anew. Every case is compared',
       'with a definition in float64, its gradient with finite differences of that definition, by the kernels an adapter with',
-      'subgroups picks, by those without, and with grids folded in two. "Golden" counts files of vectors made by PyTorch and',
+      'subgroups picks, by those without, and with every grid folded in two. "Golden" counts files of vectors made by PyTorch and',
       'torchaudio in float64 (`test/golden`), held to the same tolerances. A tolerance is relative, plus a share of the',
       "result's root mean square.",
       '',
