@@ -5,6 +5,8 @@ export { type GriffinLimOptions, griffinLim } from './audio/griffinLim.ts';
 export { featuresToWaves, type InverseOptions } from './audio/inverse.ts';
 export { type MelBand, type MelOptions, melBands, melFilterbank } from './audio/mel.ts';
 export { multiResolutionStftLoss, type Resolution, type SpectralLossOptions } from './audio/spectralLoss.ts';
+export { type Level, loudness, measureLevel, mixDown } from './audio/level.ts';
+export { bestQuality, resampleBatch } from './audio/resample.ts';
 export { decodeWav, encodeWav, type Wav } from './audio/wav.ts';
 export { Capture, type Inputs } from './engine/capture.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';

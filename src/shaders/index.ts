@@ -16,6 +16,7 @@ export { type BatchNormOptions, batchNorm, groupNorm, layerNorm } from './norm.t
 export { type PadMode, type PadOptions, pad } from './pad.ts';
 export { type AvgPoolOptions, avgPool1d, type MaxPoolOptions, maxPool1d, type PoolOptions } from './pool.ts';
 export { logSumExp, max, mean, min, sum } from './reduce.ts';
+export { type ResampleOptions, resample } from './resample.ts';
 export { concat, detach, reshape, slice, transpose } from './shape.ts';
 export { crossEntropy, logSoftmax, softmax } from './softmax.ts';
 export { type IstftOptions, istft, type StftOptions, stft } from './stft.ts';

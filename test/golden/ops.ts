@@ -4,7 +4,8 @@ import {
   abs, Adam, AdamW, add, avgPool1d, batchNorm, bceWithLogits, concat, conv1d, convTranspose1d, cos, div, type Engine,
   exp, fft, type FftNorm, gaussianNll, gelu, griffinLim, groupNorm, irfft, istft, type IstftOptions, layerNorm, leakyRelu, log,
   logSoftmax, logSumExp, matmul, max, maximum, maxPool1d, mean, melFilterbank, type MelOptions, min, minimum, mse,
-  mul, neg, type Optimizer, Parameters, reciprocal, relu, reparameterize, rfft, rsqrt, SGD, sigmoid, silu, sin, slice,
+  mul, neg, type Optimizer, Parameters, reciprocal, relu, reparameterize, resample, type ResampleOptions,
+  rfft, rsqrt, SGD, sigmoid, silu, sin, slice,
   softmax, softplus, sqrt, square, stft, type StftOptions, sub, sum, tanh, type Tensor, transpose,
 } from '../../src/index.ts';
 import type { Tolerance } from '../close.ts';
@@ -135,6 +136,10 @@ export const goldenOps: Record<string, GoldenOp> = {
       const { data, shape } = melFilterbank(a as unknown as MelOptions);
       return { y: engine.tensor(data, shape) };
     },
+  },
+  resample: {
+    attrs: { from_: any, to: any, method: (v) => v === 'sinc_interp_hann' || v === 'sinc_interp_kaiser', lowpassFilterWidth: any, rolloff: any },
+    run: (_, { x }, { from_, to, ...a }) => ({ y: resample(x, from_ as number, to as number, a as ResampleOptions) }),
   },
   griffinLim: {
     attrs: { nFft: any, hop: any, iterations: any, momentum: any, init: only('zeroPhase'), length: any },

@@ -1,0 +1,110 @@
+// Whole recordings from one rate to another on the GPU: many short ones in a batch, or one of any length in blocks.
+// A block is cut at whole periods of the two rates and read with the filter's reach on both sides, so its samples are
+// those of the whole, bit for bit, and no binding grows with the recording.
+
+import type { Engine } from '../engine/engine.ts';
+import {
+  type ResampleOptions,
+  type ResamplePlan,
+  resample,
+  resampledLength,
+  resamplePlan,
+} from '../shaders/resample.ts';
+
+/**
+ * What the commands use: ten times torchaudio's default length. A 997 Hz tone, 48 to 8 to 48 kHz, keeps its level to
+ * 1e-5 dB and everything else is 125 dB below it (default: 82 dB); 4.4 kHz into 8 kHz is 77 dB down (default: 14).
+ */
+export const bestQuality: ResampleOptions = { lowpassFilterWidth: 64 };
+
+/** Inputs of a block, about: 8 MiB. */
+const blockInputs = 2 ** 21;
+
+/** A recording that can be read in parts: mono samples from start to end (exclusive). */
+export interface WaveSource {
+  sampleRate: number;
+  length: number;
+  read(start: number, end: number): Promise<Float32Array>;
+}
+
+/**
+ * Several waves of one rate at once; each comes back with its own length, ceil(to T / from).
+ * @throws ShapeError as `resample`.
+ */
+export async function resampleBatch(
+  engine: Engine,
+  waves: readonly Float32Array[],
+  from: number,
+  to: number,
+  options: ResampleOptions = bestQuality,
+): Promise<Float32Array[]> {
+  const longest = Math.max(0, ...waves.map((w) => w.length));
+  if (from === to || longest === 0) return [...waves];
+  const plan = resamplePlan(from, to, options);
+  const all = new Float32Array(waves.length * longest);
+  waves.forEach((wave, i) => {
+    all.set(wave, i * longest);
+  });
+  const y = engine.scope(() => resample(engine.tensor(all, [waves.length, longest]), from, to, options));
+  const values = await y.read();
+  y.dispose();
+  const row = values.length / waves.length;
+  return waves.map((w, i) => values.slice(i * row, i * row + resampledLength(w.length, plan)));
+}
+
+/**
+ * The first `most` samples of a recording at rate `to`, or all of them, read and resampled block by block.
+ * @throws ShapeError as `resample`, and what reading throws.
+ */
+export async function resampleSource(
+  engine: Engine,
+  source: WaveSource,
+  to: number,
+  most = Number.POSITIVE_INFINITY,
+  options: ResampleOptions = bestQuality,
+): Promise<Float32Array> {
+  const plan = resamplePlan(source.sampleRate, to, options);
+  const result = new Float32Array(Math.min(most, resampledLength(source.length, plan)));
+  const periods = Math.max(1, Math.floor(blockInputs / Math.max(plan.from, plan.to)));
+  for (let first = 0; first * plan.to < result.length; first += periods) {
+    const at = first * plan.to;
+    const wanted = Math.min(periods * plan.to, result.length - at);
+    const wave =
+      plan.from === plan.to
+        ? source.read(at, at + wanted)
+        : block(engine, source, plan, first, wanted, to, options);
+    result.set(await wave, at);
+  }
+  return result;
+}
+
+/** `wanted` outputs from period `first` on. */
+async function block(
+  engine: Engine,
+  source: WaveSource,
+  plan: ResamplePlan,
+  first: number,
+  wanted: number,
+  to: number,
+  options: ResampleOptions,
+): Promise<Float32Array> {
+  const before = Math.min(first, Math.ceil(plan.reach / plan.from));
+  const start = (first - before) * plan.from;
+  const end = Math.min(source.length, first * plan.from + inputsFor(plan, wanted));
+  const samples = await source.read(start, end);
+  const y = engine.scope(() =>
+    resample(engine.tensor(samples, [1, samples.length]), source.sampleRate, to, options),
+  );
+  const values = await y.read();
+  y.dispose();
+  const skip = before * plan.to;
+  return values.subarray(skip, skip + wanted);
+}
+
+/** Inputs from the beginning that decide the first `n` outputs. */
+export function inputsFor(
+  { from, to, reach }: Pick<ResamplePlan, 'from' | 'to' | 'reach'>,
+  n: number,
+): number {
+  return Math.ceil((n * from) / to) + reach + 1;
+}
