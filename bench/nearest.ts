@@ -4,8 +4,8 @@
 
 import { parseArgs } from 'node:util';
 import { referenceFeatures } from '../src/audio/features.ts';
-import { loadSpeech } from '../src/data.ts';
-import { speechDataset } from '../src/model/speech.ts';
+import { openData } from '../src/data.ts';
+import { datasetOf } from '../src/model/speech.ts';
 import { openEngine } from '../src/node.ts';
 
 const { values, positionals } = parseArgs({
@@ -17,15 +17,14 @@ if (!folder) throw new Error('usage: node dist/nearest.js CLIPS [--data digits|D
 
 const engine = await openEngine();
 try {
-  const { sampleRate } = referenceFeatures;
-  const { data, features } = await speechDataset(
-    engine,
-    await loadSpeech(values.data, sampleRate),
-    referenceFeatures,
+  const known = await (await openData(values.data)).table(engine, referenceFeatures);
+  const { data, features } = datasetOf(known, referenceFeatures, false);
+  const { clips, db } = await (await openData(folder)).table(engine, features);
+  const heard = datasetOf(
+    { clips: clips.map((c) => ({ ...c, split: 'train' as const })), db },
+    features,
     false,
-  );
-  const clips = (await loadSpeech(folder, sampleRate)).map((clip) => ({ ...clip, split: 'train' as const }));
-  const heard = (await speechDataset(engine, clips, features, false)).data;
+  ).data;
   const references = data.test;
   if (!references) throw new Error(`${values.data}: no test split to compare with`);
   const size = data.shape[0] * data.shape[1];

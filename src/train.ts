@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option } from 'commander';
-import { referenceFeatures } from './audio/features.ts';
 import {
   type CommonOptions,
   interruption,
@@ -17,10 +16,11 @@ import {
   wholeNumber,
   withEngine,
 } from './command.ts';
-import { loadSpeech } from './data.ts';
+import { leftOutLine, openData } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import { CheckpointError } from './engine/errors.ts';
 import { openEngine } from './engine/node.ts';
+import type { IntakeSummary } from './intake.ts';
 import { type DecodedCheckpoint, decodeCheckpoint, type ModelInfo, planOf } from './model/checkpoint.ts';
 import type { Dataset } from './model/dataset.ts';
 import { likelihoods } from './model/objective.ts';
@@ -32,7 +32,7 @@ import {
   setOption,
   type TrainConfig,
 } from './model/presets.ts';
-import { speechDataset } from './model/speech.ts';
+import { datasetOf, presetFeatures } from './model/speech.ts';
 import { Trainer } from './model/trainer.ts';
 import { RunFolder } from './runFolder.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
@@ -48,6 +48,7 @@ export interface TrainOptions
   resume?: string;
   checkpointEvery?: number;
   set?: string[];
+  strict?: boolean;
 }
 
 /** Flags that change the configuration; a resumed run takes only `epochs`. */
@@ -55,7 +56,10 @@ const configFlags = ['model', 'epochs', 'batch', 'seed', 'lr', 'likelihood', 'we
 
 export function train() {
   return newCommand('train', 'train a VAE or CVAE on recordings; writes a run folder')
-    .option('--data <digits|DIR>', 'the embedded digits, or a folder of WAVs (default: digits)')
+    .option(
+      '--data <digits|DIR>',
+      'the embedded digits, a folder of WAVs, or one that preprocess made (default: digits)',
+    )
     .addOption(new Option('--model <kind>', 'default: cvae for the demo, else vae').choices(modelKinds))
     .addOption(
       new Option('--preset <name>', 'default: demo for the digits, else speech-ref').choices(presetNames),
@@ -63,7 +67,7 @@ export function train() {
     .option('--epochs <n>', 'epochs in total', wholeNumber(1))
     .option('--batch <n>', 'examples of a step', wholeNumber(1))
     .option('--seed <n>', 'of the initial weights, the noise and the order', wholeNumber(0))
-    .option('--lr <x>', 'learning rate of Adam', number(0, true))
+    .option('--lr <x>', 'learning rate', number(0, true))
     .addOption(new Option('--likelihood <name>', 'of the reconstruction').choices(likelihoods))
     .option('--weight <x>', 'weight of the squared error under the fixed likelihood', number(0, true))
     .option('--beta <x>', 'weight of the KL', number(0))
@@ -78,6 +82,7 @@ export function train() {
       '--set <key=value...>',
       'any other setting of the preset, for example --set latent=16 betaWarmup=5',
     )
+    .option('--strict', 'the first bad file is an error, none is left out')
     .action(async (options: TrainOptions) => {
       const result = await runTrain(options);
       const { test } = result;
@@ -85,28 +90,29 @@ export function train() {
       const how = result.finished
         ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}`
         : `stopped at step ${result.step}; go on with: --resume ${JSON.stringify(result.run)}`;
-      print(options, result, how);
+      print(options, result, `${how}${leftOutLine(result.intake)}`);
     });
 }
 
 /** The whole of `formant train`. */
-export async function runTrain(options: TrainOptions): Promise<TrainResult> {
+export async function runTrain(options: TrainOptions): Promise<TrainResult & { intake: IntakeSummary }> {
   if (options.resume !== undefined) return resume(options, options.resume);
   const config = configOf(options);
-  const clips = await loadSpeech(options.data ?? 'digits', referenceFeatures.sampleRate);
+  const source = await openData(options.data ?? 'digits', options.strict);
   const out = options.out ?? nextFree(`runs/${config.preset}-${config.model}`);
   await RunFolder.checkVacant(out);
   return withEngine(options, async (engine) => {
-    const { data, features } = await speechDataset(engine, clips, referenceFeatures, config.validation);
+    const settings = presetFeatures(config.preset);
+    const { data, features } = datasetOf(await source.table(engine, settings), settings, config.validation);
     // A model that cannot be built is refused before anything is written.
     new Trainer(engine, config, data, features.dynamicRange).dispose();
     const folder = await RunFolder.create(out);
-    const source = options.data === undefined || options.data === 'digits' ? 'digits' : resolve(options.data);
+    const where = options.data === undefined || options.data === 'digits' ? 'digits' : resolve(options.data);
     const info: ModelInfo = { config, features, labels: [...data.labels] };
     const unlock = await folder.lock();
     try {
-      await writeConfig(folder, { ...info, data: source, recordings: recordingsOf(data) });
-      return await start(options, engine, folder, info, data, null);
+      await writeConfig(folder, { ...info, data: where, recordings: recordingsOf(data) });
+      return { ...(await start(options, engine, folder, info, data, null)), intake: source.intake };
     } finally {
       await unlock();
     }
@@ -149,7 +155,7 @@ function configOf(options: TrainOptions): TrainConfig {
   }
 }
 
-async function resume(options: TrainOptions, dir: string): Promise<TrainResult> {
+async function resume(options: TrainOptions, dir: string): Promise<TrainResult & { intake: IntakeSummary }> {
   const refused = [...configFlags, 'data', 'preset', 'out', 'set'].filter(
     (k) => k !== 'epochs' && options[k as keyof TrainOptions] !== undefined,
   );
@@ -164,9 +170,10 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult> 
       `${name}: made with other settings than ${folder.path('config.json')}; restore that file`,
     );
   const config = { ...stored.config, ...(options.epochs === undefined ? {} : { epochs: options.epochs }) };
-  const clips = await loadSpeech(stored.data, from.info.features.sampleRate);
+  const source = await openData(stored.data, options.strict);
   return withEngine(options, async (engine) => {
-    const { data } = await speechDataset(engine, clips, from.info.features, config.validation);
+    const { features } = from.info;
+    const { data } = datasetOf(await source.table(engine, features), features, config.validation);
     const [now, then] = [recordingsOf(data), stored.recordings];
     if (now.hash !== then?.hash)
       throw new CheckpointError(
@@ -178,11 +185,11 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult> 
       throw new UsageError(`--epochs ${config.epochs}: this run has ${done} epochs already; give more`);
     if (config.epochs === done) say(`this run has its ${done} epochs; give more by --epochs to go on`);
     warnOfPlan(engine, from);
-    const info: ModelInfo = { config, features: from.info.features, labels: from.info.labels };
+    const info: ModelInfo = { config, features, labels: from.info.labels };
     const unlock = await folder.lock();
     try {
       await writeConfig(folder, { ...stored, config });
-      return await start(options, engine, folder, info, data, from);
+      return { ...(await start(options, engine, folder, info, data, from)), intake: source.intake };
     } finally {
       await unlock();
     }

@@ -1,7 +1,6 @@
 // The commands as a person runs them: the built files in processes of their own, good and bad arguments. Needs
 // `npm run build` first (npm test does it).
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -17,35 +16,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeWav, encodeWav } from '../src/audio/wav.ts';
 import { readSafetensors, writeSafetensors } from '../src/model/safetensors.ts';
+import { commandsIn, root } from './launch.ts';
 
-const root = join(import.meta.dirname, '..');
 let dir: string;
 let data: string;
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function launch(verb: string, ...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn('node', [join(root, 'dist', `${verb}.js`), ...args], {
-    cwd: dir,
-    env: { ...process.env, DEBUG: '' },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr?.on('data', (text) => {
-    stderr += text;
-  });
-  const ended = new Promise<Ended>((done) => child.on('close', (code) => done({ code, stdout, stderr })));
-  return { child, ended };
-}
-
-const run = (verb: string, ...args: string[]) => launch(verb, ...args).ended;
+const { launch, run } = commandsIn(() => dir);
 
 const tiny = ['--set', 'channels=8,8,8', 'hidden=16', 'latent=4', '--batch', '7'];
 const train = (out: string, ...args: string[]) => [
@@ -396,7 +372,7 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
 test('every verb explains itself, and the bin knows them all', async () => {
   const help = await run('cli', '--help');
   expect(help.code).toBe(0);
-  for (const verb of ['train', 'generate', 'doctor']) {
+  for (const verb of ['train', 'preprocess', 'generate', 'doctor']) {
     expect(help.stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
     const own = await run(verb, '--help');
     expect([own.code, own.stderr]).toEqual([0, '']);

@@ -9,7 +9,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { DataError } from '../engine/errors.ts';
-import { decodeWav } from './wav.ts';
+import { compareNames, fileFault, printable } from './names.ts';
 
 export interface ClipFile {
   /** Where the file lies: the folder as given, then `name`. */
@@ -22,46 +22,16 @@ export interface ClipFile {
   split: 'train' | 'test';
 }
 
-/** A clip with its samples: mono, in [-1, 1). */
-export interface Clip extends ClipFile {
-  samples: Float32Array;
-}
-
 type Unsplit = Omit<ClipFile, 'split'>;
 
-const FSDD_NAME = /^(.+)_([^_]+)_(\d+)\.wav$/i;
+const FSDD_NAME = /^(.+)_([^_]+)_(\d+)\.wav$/is;
 const FSDD_TEST_INDICES = 5; // the official split: 0 to 4
 const TEST_EVERY = 10;
 const SPLIT_FILE = 'split.json';
-const FILES_AT_ONCE = 32;
 
-/** Orders names as a person would: runs of digits by their value, the rest by code units, `a2` before `a10`. */
-export function compareNames(a: string, b: string): number {
-  const partsA = a.split(/(\d+)/);
-  const partsB = b.split(/(\d+)/);
-  for (let i = 0; i < partsA.length && i < partsB.length; i++) {
-    let [x, y] = [partsA[i], partsB[i]];
-    if (i % 2) {
-      x = x.replace(/^0+(?=\d)/, '');
-      y = y.replace(/^0+(?=\d)/, '');
-      if (x.length !== y.length) return x.length - y.length;
-    }
-    if (x !== y) return x < y ? -1 : 1;
-  }
-  return partsA.length - partsB.length || (a < b ? -1 : a > b ? 1 : 0);
-}
-
-/** What a failed call to the file system said, in words. */
-function reason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const known: Record<string, string> = {
-    ENOENT: 'does not exist; check the path',
-    ENOTDIR: 'is not a folder; give the folder that holds the WAV files',
-    EACCES: 'may not be read by this user; change its permissions',
-    EPERM: 'may not be read by this user; change its permissions',
-    ELOOP: 'is a link that leads back to itself; remove it',
-  };
-  return known[code ?? ''] ?? `cannot be read (${message}); check the disk and the permissions`;
+/** The label in a file's name, if it is {label}_{speaker}_{index}.wav. */
+export function fileLabel(name: string): string | null {
+  return FSDD_NAME.exec(name)?.[1] ?? null;
 }
 
 interface Listing {
@@ -81,19 +51,18 @@ async function readFolder(dir: string): Promise<Listing> {
       const isWav = /\.wav$/i.test(entry.name);
       let kind: { isFile(): boolean; isDirectory(): boolean } = entry;
       if (entry.isSymbolicLink()) {
-        try {
-          kind = await stat(join(dir, entry.name));
-        } catch (error) {
-          if (isWav) throw new DataError(`${join(dir, entry.name)}: ${reason(error)}`);
-        }
+        // A link that leads nowhere, or back to itself, is a bad file among the others: reading it says so.
+        kind = await stat(join(dir, entry.name)).catch(() => ({
+          isFile: () => isWav,
+          isDirectory: () => false,
+        }));
       }
       if (kind.isDirectory()) listing.folders.push(entry.name);
       else if (kind.isFile() && isWav) listing.wavs.push(entry.name);
       else listing.others.push(entry.name);
     }
   } catch (error) {
-    if (error instanceof DataError) throw error;
-    throw new DataError(`${dir}: ${reason(error)}`);
+    throw new DataError(`${printable(dir)}: ${fileFault(error, dir)}`);
   }
   return listing;
 }
@@ -111,7 +80,8 @@ async function readLabelFolders(dir: string, folders: string[]): Promise<Map<str
 }
 
 function some(names: string[]): string {
-  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+  const shown = names.slice(0, 3).map(printable).join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
 /** The error for a folder without WAV files: what it holds instead. */
@@ -125,7 +95,7 @@ function nothingFound(dir: string, { folders, others }: Listing): DataError {
   if (kinds.size) found.push(`files: ${some([...kinds].map(([kind, count]) => `${count} ${kind}`))}`);
   if (folders.length) found.push(`folders without any: ${some(folders)}`);
   return new DataError(
-    `${dir}: holds no .wav file, ${found.length ? `but ${found.join('; ')}` : 'it is empty'}; give a folder of WAV files, or of folders of WAV files named by label`,
+    `${printable(dir)}: holds no .wav file, ${found.length ? `but ${found.join('; ')}` : 'it is empty'}; give a folder of WAV files, or of folders of WAV files named by label`,
   );
 }
 
@@ -136,7 +106,7 @@ function flatClips(dir: string, wavs: string[]): Unsplit[] {
   // A stray file would otherwise cost all the others their labels, and their place in the split, in silence.
   if (odd.length && 2 * odd.length < wavs.length) {
     throw new DataError(
-      `${dir}: ${wavs.length - odd.length} of ${wavs.length} WAV files are named {label}_{speaker}_{index}.wav, but not ${some(odd)}; rename or remove these`,
+      `${printable(dir)}: ${wavs.length - odd.length} of ${wavs.length} WAV files are named {label}_{speaker}_{index}.wav, but not ${some(odd)}; rename or remove these`,
     );
   }
   return wavs.map((name, i) => {
@@ -170,22 +140,24 @@ async function readTestSpeakers(dir: string, clips: Unsplit[]): Promise<Set<stri
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new DataError(`${path}: ${reason(error)}`);
+    throw new DataError(`${printable(path)}: ${fileFault(error, path)}`);
   }
   let speakers: unknown;
   try {
     speakers = JSON.parse(text)?.testSpeakers;
   } catch (error) {
-    throw new DataError(`${path}: is not JSON (${(error as Error).message}); ${form}`);
+    throw new DataError(`${printable(path)}: is not JSON (${(error as Error).message}); ${form}`);
   }
   if (!Array.isArray(speakers) || !speakers.every((speaker) => typeof speaker === 'string')) {
-    throw new DataError(`${path}: testSpeakers is ${JSON.stringify(speakers)}, not a list of names; ${form}`);
+    throw new DataError(
+      `${printable(path)}: testSpeakers is ${JSON.stringify(speakers)}, not a list of names; ${form}`,
+    );
   }
   const known = [...new Set(clips.map(({ speaker }) => speaker ?? ''))].sort(compareNames);
   const unknown = speakers.filter((speaker) => !known.includes(speaker));
   if (unknown.length) {
-    const there = known.join(', ') || 'no speakers in its names';
-    throw new DataError(`${path}: names ${unknown.join(', ')}, but the folder has ${there}; ${form}`);
+    const there = some(known) || 'no speakers in its names';
+    throw new DataError(`${printable(path)}: names ${some(unknown)}, but the folder has ${there}; ${form}`);
   }
   return new Set(speakers);
 }
@@ -220,7 +192,7 @@ export async function listClips(dir: string): Promise<ClipFile[]> {
   if (!listing.wavs.length && !labels.size) throw nothingFound(dir, listing);
   if (listing.wavs.length && labels.size) {
     throw new DataError(
-      `${dir}: holds ${listing.wavs.length} WAV files itself and more in ${some([...labels.keys()])}; keep one or the other`,
+      `${printable(dir)}: holds ${listing.wavs.length} WAV files itself and more in ${some([...labels.keys()])}; keep one or the other`,
     );
   }
   const hasSplit = listing.others.includes(SPLIT_FILE);
@@ -234,36 +206,4 @@ export async function listClips(dir: string): Promise<ClipFile[]> {
   }
   if (clips[0].index === null) return everyTenth(clips);
   return clips.map((clip) => ({ ...clip, split: clip.index! < FSDD_TEST_INDICES ? 'test' : 'train' }));
-}
-
-async function loadClip(file: ClipFile, sampleRate: number): Promise<Clip> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file.path);
-  } catch (error) {
-    throw new DataError(`${file.path}: ${reason(error)}`);
-  }
-  const { sampleRate: rate, channels } = decodeWav(bytes, file.path);
-  if (channels.length !== 1 || rate !== sampleRate) {
-    const found = `${channels.length === 1 ? 'mono' : `${channels.length} channels`} at ${rate} Hz`;
-    throw new DataError(
-      `${file.path}: is ${found}, wanted is mono 16-bit at ${sampleRate} Hz; convert it, for example with sox IN.wav -r ${sampleRate} -c 1 -b 16 OUT.wav`,
-    );
-  }
-  if (channels[0].length === 0)
-    throw new DataError(`${file.path}: holds no samples; remove or record it again`);
-  return { ...file, samples: channels[0] };
-}
-
-/**
- * Reads and decodes clips, in the order given; `sampleRate` in Hz.
- * Throws DataError for the first file that is unreadable, damaged, empty, or not mono 16-bit PCM at that rate.
- */
-export async function loadClips(files: ClipFile[], options: { sampleRate: number }): Promise<Clip[]> {
-  const clips: Clip[] = [];
-  for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
-    const some = files.slice(i, i + FILES_AT_ONCE);
-    clips.push(...(await Promise.all(some.map((file) => loadClip(file, options.sampleRate)))));
-  }
-  return clips;
 }

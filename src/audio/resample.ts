@@ -52,27 +52,37 @@ export async function resampleBatch(
   return waves.map((w, i) => values.slice(i * row, i * row + resampledLength(w.length, plan)));
 }
 
+export interface SourceOptions {
+  /** Samples wanted, from the beginning; default all. */
+  most?: number;
+  /** Default bestQuality. */
+  quality?: ResampleOptions;
+  /** Looked at before every block. */
+  signal?: AbortSignal;
+}
+
 /**
- * The first `most` samples of a recording at rate `to`, or all of them, read and resampled block by block.
- * @throws ShapeError as `resample`, and what reading throws.
+ * A recording at rate `to`, read and resampled block by block.
+ * @throws ShapeError as `resample`, the signal's reason, and what reading throws.
  */
 export async function resampleSource(
   engine: Engine,
   source: WaveSource,
   to: number,
-  most = Number.POSITIVE_INFINITY,
-  options: ResampleOptions = bestQuality,
+  options: SourceOptions = {},
 ): Promise<Float32Array> {
-  const plan = resamplePlan(source.sampleRate, to, options);
+  const { most = Number.POSITIVE_INFINITY, quality = bestQuality, signal } = options;
+  const plan = resamplePlan(source.sampleRate, to, quality);
   const result = new Float32Array(Math.min(most, resampledLength(source.length, plan)));
   const periods = Math.max(1, Math.floor(blockInputs / Math.max(plan.from, plan.to)));
   for (let first = 0; first * plan.to < result.length; first += periods) {
+    signal?.throwIfAborted();
     const at = first * plan.to;
     const wanted = Math.min(periods * plan.to, result.length - at);
     const wave =
       plan.from === plan.to
         ? source.read(at, at + wanted)
-        : block(engine, source, plan, first, wanted, to, options);
+        : block(engine, source, plan, first, wanted, to, quality);
     result.set(await wave, at);
   }
   return result;

@@ -1,19 +1,40 @@
 // From clips to training data: features on the GPU in batches, the training split's maximum as the top of the scale,
-// labels to indices, and a validation part held out of the training split where one is wanted.
+// labels to indices, and a validation part held out of the training split where one is wanted. Clips come in chunks and
+// only their features are kept: 16 KiB a clip for the reference features.
 
-import { type FeatureSettings, fitLength, logMel } from '../audio/features.ts';
+import { type FeatureSettings, fitLength, logMel, referenceFeatures } from '../audio/features.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DataError } from '../engine/errors.ts';
 import type { Dataset, Split } from './dataset.ts';
+import { presetNames } from './presets.ts';
 
-/** A decoded clip with what its name tells. */
-export interface SpeechClip {
+/** What a clip's name tells. */
+export interface ClipInfo {
   name: string;
   label: string | null;
   index: number | null;
   split: 'train' | 'test';
-  /** Mono, at the features' rate. */
+}
+
+/** A decoded clip: mono, at the features' rate. */
+export interface SpeechClip extends ClipInfo {
   samples: Float32Array;
+}
+
+/** Features of many clips: log-mel in dB, not scaled, (mel bands, frames) each. */
+export interface FeatureTable {
+  clips: ClipInfo[];
+  db: Float32Array[];
+}
+
+/** All at once, or in chunks as they are read. */
+export type Clips = readonly SpeechClip[] | AsyncIterable<readonly SpeechClip[]>;
+
+/** The features that a preset's models take: the reference features, for every preset so far. */
+export function presetFeatures(name: string): FeatureSettings {
+  if (!presetNames.includes(name))
+    throw new DataError(`preset ${name}: unknown; choose one of ${presetNames.join(', ')}`);
+  return referenceFeatures;
 }
 
 const chunk = 64;
@@ -27,30 +48,83 @@ const silence = -99.9;
  */
 export async function speechDataset(
   engine: Engine,
-  clips: readonly SpeechClip[],
+  clips: Clips,
   settings: FeatureSettings,
   validation: boolean,
 ): Promise<{ data: Dataset; features: FeatureSettings }> {
+  return datasetOf(await featureTable(engine, clips, settings), settings, validation);
+}
+
+/** Features of all clips in dB. */
+export async function featureTable(
+  engine: Engine,
+  clips: Clips,
+  settings: FeatureSettings,
+): Promise<FeatureTable> {
+  const table: FeatureTable = { clips: [], db: [] };
+  for await (const part of Symbol.asyncIterator in clips ? clips : chunks(clips)) {
+    for (const values of await clipFeatures(engine, part, settings)) table.db.push(values);
+    for (const { name, label, index, split } of part) table.clips.push({ name, label, index, split });
+  }
+  return table;
+}
+
+function* chunks(clips: readonly SpeechClip[]): Generator<readonly SpeechClip[]> {
+  for (let first = 0; first < clips.length; first += chunk) yield clips.slice(first, first + chunk);
+}
+
+/** Log-mel features of a chunk of clips in dB, (mel bands, frames) each. */
+export async function clipFeatures(
+  engine: Engine,
+  clips: readonly SpeechClip[],
+  settings: FeatureSettings,
+): Promise<Float32Array[]> {
+  const waves = new Float32Array(clips.length * settings.length);
+  clips.forEach((clip, i) => {
+    waves.set(fitLength(clip.samples, settings.length), i * settings.length);
+  });
+  const features = engine.scope(() =>
+    logMel(engine, engine.tensor(waves, [clips.length, settings.length]), settings),
+  );
+  const values = await features.read();
+  features.dispose();
+  const size = values.length / clips.length;
+  return clips.map((_, i) => values.slice(i * size, (i + 1) * size));
+}
+
+/**
+ * Training data of a table of features, which is used up: its arrays are let go as they are scaled.
+ * @param settings with maxDb null: it is taken from the training split, and returned
+ * @throws DataError if no clip is left to train on, or all of them are silent.
+ */
+export function datasetOf(
+  table: FeatureTable,
+  settings: FeatureSettings,
+  validation: boolean,
+): { data: Dataset; features: FeatureSettings } {
+  const { clips, db } = table;
   const parts = divide(clips, validation);
   if (parts.train.length === 0)
     throw new DataError(
       'data: every clip is in the test split, none is left to train on (index 0 to 4 of {label}_{speaker}_{index}.wav ' +
         'tests, unless split.json names test speakers); number more clips from 5 on',
     );
-  const db = await decibels(engine, clips, settings);
-  const maxDb = settings.maxDb ?? loudest(parts.train.map((clip) => db.get(clip) as Float32Array));
+  const maxDb = settings.maxDb ?? loudest(parts.train.map((i) => db[i]));
   if (maxDb <= silence)
     throw new DataError('data: every clip to train on is silent; check the recordings and their level');
   const labels = [...new Set(clips.flatMap((c) => (c.label === null ? [] : [c.label])))];
   const scale = (value: number) => Math.min(1, Math.max(0, (value - maxDb) / settings.dynamicRange + 1));
-  const size = (db.get(clips[0]) as Float32Array).length;
-  const split = (part: readonly SpeechClip[]): Split => {
+  const size = db[0].length;
+  const split = (part: readonly number[]): Split => {
     const x = new Float32Array(part.length * size);
     part.forEach((clip, i) => {
-      x.set((db.get(clip) as Float32Array).map(scale), i * size);
+      x.set(db[clip].map(scale), i * size);
+      db[clip] = new Float32Array(0);
     });
-    const label = Int32Array.from(part, (c) => (c.label === null ? -1 : labels.indexOf(c.label)));
-    return { count: part.length, x, label, names: part.map((c) => c.name) };
+    const label = Int32Array.from(part, (i) =>
+      clips[i].label === null ? -1 : labels.indexOf(clips[i].label as string),
+    );
+    return { count: part.length, x, label, names: part.map((i) => clips[i].name) };
   };
   const data: Dataset = {
     shape: [settings.nMels, size / settings.nMels],
@@ -62,43 +136,26 @@ export async function speechDataset(
   return { data, features: { ...settings, maxDb } };
 }
 
-/** FSDD's recordings 5 to 9 validate; where no clip has such an index, every tenth of the training split. */
-function divide(clips: readonly SpeechClip[], validation: boolean) {
-  const test = clips.filter((c) => c.split === 'test');
-  const rest = clips.filter((c) => c.split === 'train');
+/**
+ * Indices of the clips in each part. FSDD's recordings 5 to 9 validate; where no clip has such an index, every tenth of
+ * the training split.
+ */
+function divide(clips: readonly ClipInfo[], validation: boolean) {
+  const all = clips.map((_, i) => i);
+  const test = all.filter((i) => clips[i].split === 'test');
+  const rest = all.filter((i) => clips[i].split === 'train');
   if (!validation) return { train: rest, valid: [], test };
-  const indexed = (c: SpeechClip) => c.index !== null && c.index >= 5 && c.index <= 9;
-  const held = rest.some(indexed) ? indexed : (c: SpeechClip) => rest.indexOf(c) % 10 === 9;
-  return { train: rest.filter((c) => !held(c)), valid: rest.filter(held), test };
+  const indexed = (i: number) => {
+    const { index } = clips[i];
+    return index !== null && index >= 5 && index <= 9;
+  };
+  const some = rest.some(indexed);
+  const held = (i: number, at: number) => (some ? indexed(i) : at % 10 === 9);
+  return { train: rest.filter((i, at) => !held(i, at)), valid: rest.filter(held), test };
 }
 
-/** Log-mel features of every clip in dB, (mel bands, frames) each. */
-async function decibels(
-  engine: Engine,
-  clips: readonly SpeechClip[],
-  settings: FeatureSettings,
-): Promise<Map<SpeechClip, Float32Array>> {
-  const found = new Map<SpeechClip, Float32Array>();
-  for (let first = 0; first < clips.length; first += chunk) {
-    const some = clips.slice(first, first + chunk);
-    const waves = new Float32Array(some.length * settings.length);
-    some.forEach((clip, i) => {
-      waves.set(fitLength(clip.samples, settings.length), i * settings.length);
-    });
-    const features = engine.scope(() =>
-      logMel(engine, engine.tensor(waves, [some.length, settings.length]), settings),
-    );
-    const values = await features.read();
-    features.dispose();
-    const size = values.length / some.length;
-    some.forEach((clip, i) => {
-      found.set(clip, values.slice(i * size, (i + 1) * size));
-    });
-  }
-  return found;
-}
-
-function loudest(features: readonly Float32Array[]): number {
+/** The largest value of some features. */
+export function loudest(features: readonly Float32Array[]): number {
   let most = Number.NEGATIVE_INFINITY;
   for (const f of features) for (const v of f) if (v > most) most = v;
   return most;

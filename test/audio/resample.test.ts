@@ -184,14 +184,17 @@ describe('recordings', () => {
     const whole = await engine
       .scope(() => resample(engine.tensor(x, [1, x.length]), from, to, options))
       .read();
-    const blocks = await resampleSource(engine, source(x, from), to, undefined, options);
+    const blocks = await resampleSource(engine, source(x, from), to, { quality: options });
     expect(
       Buffer.from(blocks.buffer).equals(Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength)),
     ).toBe(true);
-    const head = await resampleSource(engine, source(x, from), to, 1000, options);
+    const head = await resampleSource(engine, source(x, from), to, { most: 1000, quality: options });
     expect(head).toEqual(whole.slice(0, 1000));
     const needed = inputsFor(resamplePlan(from, to, options), 1000);
-    const cut = await resampleSource(engine, source(x.subarray(0, needed), from), to, 1000, options);
+    const cut = await resampleSource(engine, source(x.subarray(0, needed), from), to, {
+      most: 1000,
+      quality: options,
+    });
     expect(cut).toEqual(head);
   });
 

@@ -1,0 +1,182 @@
+// One WAV file as a source of mono samples. Small files are decoded whole. Of a large one (an hour of sound) only the
+// chunk headers are read; its samples come block by block, each as a WAV file of its own with the same format, so that
+// decodeWav alone knows formats and memory does not grow with the file.
+
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { DataError } from '../engine/errors.ts';
+import { mixDown } from './level.ts';
+import { fileFault, printable } from './names.ts';
+import type { WaveSource } from './resample.ts';
+import { decodeWav, type Wav } from './wav.ts';
+import { count } from './wavFormat.ts';
+
+/** Why a file is left out. */
+export type FaultKind = 'damaged' | 'unreadable' | 'empty' | 'silent' | 'constant';
+
+/** What makes a file unusable; the message names the file, `reason` is the rest. */
+export class FileFault extends DataError {
+  readonly kind: FaultKind;
+  readonly reason: string;
+
+  constructor(path: string, kind: FaultKind, reason: string) {
+    super(`${printable(path)}: ${reason}`);
+    this.kind = kind;
+    this.reason = reason;
+  }
+}
+
+/** A file that is open for reading; close it. `read` gives the mean of the channels. */
+export interface Recording extends WaveSource {
+  channels: number;
+  bits: number;
+  encoding: Wav['encoding'];
+  /** What was wrong with the file and how it was read all the same. */
+  notes: string[];
+  close(): Promise<void>;
+}
+
+/** Files up to this size are decoded at once. */
+const wholeBytes = 2 ** 22;
+const headBytes = 2 ** 16;
+const mostFormatBytes = 2 ** 16;
+/** Frames decoded together at most. */
+const blockFrames = 2 ** 20;
+
+/**
+ * Opens a WAV file; errors call it by its path.
+ * @throws FileFault if it cannot be read, DataError as decodeWav.
+ */
+export async function openRecording(path: string): Promise<Recording> {
+  const name = printable(path);
+  let file: FileHandle | null = null;
+  try {
+    const info = await stat(path);
+    // A device or a pipe would be read without end.
+    if (!info.isFile() && !info.isDirectory())
+      throw new FileFault(path, 'unreadable', 'is no regular file; give a WAV file');
+    if (info.size <= wholeBytes) return ofWav(decodeWav(await readFile(path), name));
+    file = await open(path);
+    return await openLarge(file, info.size, name);
+  } catch (error) {
+    await file?.close();
+    throw error instanceof DataError ? error : new FileFault(path, 'unreadable', fileFault(error, path));
+  }
+}
+
+function ofWav(wav: Wav): Recording {
+  const mono = mixDown(wav.channels);
+  const { sampleRate, bits, encoding, notes } = wav;
+  return {
+    ...{ sampleRate, bits, encoding, notes, length: mono.length, channels: wav.channels.length },
+    read: async (start, end) => mono.subarray(start, end),
+    close: async () => {},
+  };
+}
+
+async function openLarge(file: FileHandle, size: number, name: string): Promise<Recording> {
+  const chunks = await findChunks(file, size, name);
+  if (!chunks) return ofOdd(file, name);
+  const { format, at, announced } = chunks;
+  const view = new DataView(format.buffer, format.byteOffset, format.byteLength);
+  const align = format.length >= 14 ? view.getUint16(12, true) : 0;
+  const left = size - at;
+  const frames = align ? Math.floor(Math.min(announced, left) / align) : 0;
+  const part = async (start: number, end: number): Promise<Wav> => {
+    const bytes = wavAround(format, (end - start) * align);
+    await readFully(file, bytes, bytes.length - (end - start) * align, at + start * align, name);
+    return decodeWav(bytes, name);
+  };
+  // decodeWav judges the format, on the first frames.
+  const { sampleRate, channels, bits, encoding, notes } = await part(0, Math.min(frames, 16));
+  const cut = announced > left && announced !== unknownSize;
+  return {
+    ...{ sampleRate, channels: channels.length, bits, encoding, length: frames },
+    notes: cut ? [...notes, cutOff(announced, left, frames)] : notes,
+    read: async (start, end) => {
+      const mono = new Float32Array(end - start);
+      for (let from = start; from < end; from += blockFrames)
+        mono.set(mixDown((await part(from, Math.min(end, from + blockFrames))).channels), from - start);
+      return mono;
+    },
+    close: () => file.close(),
+  };
+}
+
+/** What programs write that do not know the size beforehand; the samples then go on to the file's end. */
+const unknownSize = 2 ** 32 - 1;
+
+const cutOff = (announced: number, left: number, frames: number) =>
+  `Its data chunk announces ${announced} bytes and has ${left}, as when a recording or a copy breaks off: ` +
+  `${count(frames, 'frame')} were read.`;
+
+/** The fmt chunk and where the samples lie; null where that is not plain to see. */
+async function findChunks(file: FileHandle, size: number, name: string) {
+  const read = async (bytes: number, at: number) => {
+    const part = new Uint8Array(bytes);
+    await readFully(file, part, 0, at, name);
+    return new DataView(part.buffer);
+  };
+  const text = (view: DataView) => String.fromCharCode(...new Uint8Array(view.buffer));
+  if (!/^(RIFF|RF64|BW64)....WAVE$/s.test(text(await read(12, 0)))) return null;
+  let format: Uint8Array | null = null;
+  let wide = unknownSize;
+  for (let at = 12; at + 8 <= size; ) {
+    const header = await read(8, at);
+    const id = text(header).slice(0, 4);
+    const bytes = header.getUint32(4, true);
+    // Sizes of 0 and 2^32 - 1 come from programs that did not know better; a ds64 chunk may.
+    const announced = bytes === unknownSize ? wide : bytes || unknownSize;
+    if (id === 'data') return format && { format, at: at + 8, announced };
+    if (at + 8 + bytes > size) return null;
+    if (id === 'fmt ' && bytes <= mostFormatBytes)
+      format = new Uint8Array((await read(bytes, at + 8)).buffer);
+    if (id === 'ds64' && bytes >= 16) wide = Number((await read(16, at + 8)).getBigUint64(8, true));
+    at += 8 + bytes + (bytes & 1);
+  }
+  return null;
+}
+
+/** A large file that is no WAV, as its beginning tells, or an odd one that decodeWav may still make sense of. */
+async function ofOdd(file: FileHandle, name: string): Promise<Recording> {
+  const head = new Uint8Array(headBytes);
+  await readFully(file, head, 0, 0, name);
+  decodeWav(head, name);
+  const wav = decodeWav(await file.readFile(), name);
+  await file.close();
+  return ofWav(wav);
+}
+
+/** A WAV file with this fmt chunk, its data still to be filled in at the end. */
+function wavAround(format: Uint8Array, dataBytes: number): Uint8Array {
+  const bytes = new Uint8Array(28 + format.length + (format.length & 1) + dataBytes);
+  const view = new DataView(bytes.buffer);
+  const text = (at: number, s: string) =>
+    bytes.set(
+      [...s].map((c) => c.charCodeAt(0)),
+      at,
+    );
+  text(0, 'RIFF');
+  view.setUint32(4, bytes.length - 8, true);
+  text(8, 'WAVEfmt ');
+  view.setUint32(16, format.length, true);
+  bytes.set(format, 20);
+  const at = 20 + format.length + (format.length & 1);
+  text(at, 'data');
+  view.setUint32(at + 4, dataBytes, true);
+  return bytes;
+}
+
+/** Fills `bytes` from `offset` on with what the file holds from `position` on. */
+async function readFully(
+  file: FileHandle,
+  bytes: Uint8Array,
+  offset: number,
+  position: number,
+  name: string,
+) {
+  for (let done = offset; done < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done - offset);
+    if (bytesRead === 0) throw new DataError(`${name}: became shorter while it was read; start again`);
+    done += bytesRead;
+  }
+}
