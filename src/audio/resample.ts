@@ -112,9 +112,6 @@ async function block(
 }
 
 /** Inputs from the beginning that decide the first `n` outputs. */
-export function inputsFor(
-  { from, to, reach }: Pick<ResamplePlan, 'from' | 'to' | 'reach'>,
-  n: number,
-): number {
+export function inputsFor({ from, to, reach }: ResamplePlan, n: number): number {
   return Math.ceil((n * from) / to) + reach + 1;
 }

@@ -25,10 +25,14 @@ export interface ResampleOptions {
   beta?: number;
 }
 
-/** Options with their defaults, and rates divided by their greatest common divisor. */
-export interface ResamplePlan extends Required<ResampleOptions> {
+/** Rates before and after, divided by their greatest common divisor. */
+export interface Ratio {
   from: number;
   to: number;
+}
+
+/** Options with their defaults. */
+export interface ResamplePlan extends Required<ResampleOptions>, Ratio {
   /** Inputs on each side that an output depends on. */
   reach: number;
 }
@@ -74,7 +78,7 @@ export function resamplePlan(origFreq: number, newFreq: number, options: Resampl
 }
 
 /** Samples of the result: ceil(to T / from). */
-export function resampledLength(T: number, { from, to }: Pick<ResamplePlan, 'from' | 'to'>): number {
+export function resampledLength(T: number, { from, to }: Ratio): number {
   return Math.ceil((to * T) / from);
 }
 
