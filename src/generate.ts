@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { frameCount } from './audio/features.ts';
 import { featuresToWaves } from './audio/inverse.ts';
+import { fileStems, printable } from './audio/names.ts';
 import { encodeWav } from './audio/wav.ts';
 import {
   type CommonOptions,
@@ -70,10 +71,13 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   const labels = chosenLabels(file, options.label);
   const out = options.out ?? folder.path('samples');
   const run = basename(resolve(options.run)).replace(/[^\w.-]|_/g, '-');
-  const files = labels.map((label) =>
-    Array.from({ length: options.count }, (_, i) =>
-      join(out, `${fileName(label ?? 'sample')}_${run}_${i}.wav`),
-    ),
+  // A label comes from the model's file and may hold anything.
+  const stems = fileStems(
+    labels.map((label) => label ?? 'sample'),
+    'label',
+  );
+  const files = stems.map((stem) =>
+    Array.from({ length: options.count }, (_, i) => join(out, `${stem}_${run}_${i}.wav`)),
   );
   const picture = join(out, 'spectrograms.png');
   const there = [...files.flat(), picture].find((path) => existsSync(path));
@@ -89,7 +93,7 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
         const index = label === null ? null : file.labels.indexOf(label);
         const made = await generateLabel(engine, file, model, index, options, files[row], signal);
         shown.push(made.shown);
-        if (label !== null) say(`label ${label}: ${made.count} clips`);
+        if (label !== null) say(`label ${printable(label)}: ${made.count} clips`);
         if (signal.aborted) break;
       }
       await writeFile(picture, sheetPng(shown, file.features.nMels, frames));
@@ -98,11 +102,6 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   } finally {
     dispose();
   }
-}
-
-/** A label as part of a file name: it comes from the model's file and may hold anything. */
-function fileName(label: string): string {
-  return label.replace(/[^\p{L}\p{N} .-]/gu, '-');
 }
 
 /** @throws UsageError for labels of a model without any, or unknown ones. */

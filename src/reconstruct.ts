@@ -7,7 +7,7 @@ import { checkLevel, faultOf } from './audio/clips.ts';
 import { frameCount } from './audio/features.ts';
 import { fileLabel } from './audio/folder.ts';
 import { type Level, measureLevel } from './audio/level.ts';
-import { printable } from './audio/names.ts';
+import { fileStems, printable } from './audio/names.ts';
 import { FileFault, openRecording } from './audio/recording.ts';
 import { resampleSource } from './audio/resample.ts';
 import { encodeWav } from './audio/wav.ts';
@@ -187,23 +187,10 @@ function labelsOf(model: ModelFile, files: string[], given: string | undefined):
   });
 }
 
-/** Names of the results: no two alike, on file systems that know no case either. */
+/** Names of the results: no two alike. */
 export function outputNames(files: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return files.map((file) => {
-    const clean = basename(file, extname(file))
-      .replace(/[^\p{L}\p{N} ._-]/gu, '-')
-      .replace(/^\.+/, '');
-    // File systems take names of 255 bytes; a character may have four.
-    const stem = [...(clean || 'clip')].slice(0, 50).join('');
-    for (let i = 1; ; i++) {
-      const name = `${stem}${i > 1 ? `-${i}` : ''}.reconstruction.wav`;
-      const key = name.normalize('NFC').toLowerCase();
-      if (taken.has(key)) continue;
-      taken.add(key);
-      return name;
-    }
-  });
+  const stems = files.map((file) => basename(file, extname(file)));
+  return fileStems(stems, 'clip').map((stem) => `${stem}.reconstruction.wav`);
 }
 
 /** A line a file, in columns. */

@@ -23,7 +23,7 @@ const families: Record<string, Record<string, OpRow>> = {
   'Products, convolutions, pooling': layerRows,
   'Reductions, softmax, losses, normalisation': reductionRows,
   'Shapes and indices': shapeRows,
-  'Fourier transforms': transformRows,
+  'Fourier transforms, resampling': transformRows,
 };
 const rows = Object.values(families).flatMap((family) => Object.entries(family));
 

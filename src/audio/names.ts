@@ -31,6 +31,23 @@ export function printable(name: string): string {
   });
 }
 
+/** Each name as part of a file name, in letters, digits, space and ._- alone; no two alike, whatever their case. */
+export function fileStems(names: readonly string[], fallback: string): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    const clean = name.replace(/[^\p{L}\p{N} ._-]/gu, '-').replace(/^\.+/, '');
+    // File systems take names of 255 bytes; a character may have four.
+    const stem = [...(clean || fallback)].slice(0, 50).join('');
+    for (let i = 1; ; i++) {
+      const found = `${stem}${i > 1 ? `-${i}` : ''}`;
+      const key = found.normalize('NFC').toLowerCase();
+      if (taken.has(key)) continue;
+      taken.add(key);
+      return found;
+    }
+  });
+}
+
 const faults: Record<string, string> = {
   ENOENT: 'does not exist; check the path',
   ENOTDIR: 'is not a folder; give the folder that holds the WAV files',

@@ -1,6 +1,6 @@
-// Fourier transforms by their sums; more lengths, options and round trips are in test/shaders/{fft,stft}.test.ts.
+// Fourier transforms and resampling by their sums; more lengths, options and round trips are in test/shaders/{fft,stft}.test.ts.
 
-import { fft, ifft, irfft, istft, multiResolutionStftLoss, rfft, stft } from '../../src/node.ts';
+import { fft, ifft, irfft, istft, multiResolutionStftLoss, resample, rfft, stft } from '../../src/node.ts';
 import { type Arr, at, build, sumUpTo, total } from './array.ts';
 import type { Attrs, Case, OpRow } from './row.ts';
 
@@ -126,6 +126,31 @@ export const transformRows: Record<string, OpRow> = {
     cases: [
       { shapes: { X: [1, 9, 11, 2] }, attrs: { nFft: 16, hopLength: 4 } },
       { shapes: { X: [2, 8, 7, 2] }, attrs: { nFft: 15, hopLength: 5 } },
+    ],
+  },
+  resample: {
+    about: 'windowed sinc from one rate to another, as torchaudio',
+    inputs: { x: 'normal' },
+    run: ({ x }, { from, to, ...options }) => resample(x, from, to, options),
+    reference: ({ x }, { from, to, lowpassFilterWidth = 6, rolloff = 0.99 }) => {
+      if (from === to) return x; // as torchaudio: nothing is filtered
+      const [B, T] = x.shape;
+      const cut = rolloff * Math.min(from, to);
+      const h = (seconds: number) => {
+        const t = cut * seconds;
+        if (Math.abs(t) >= lowpassFilterWidth) return 0;
+        const sinc = t === 0 ? 1 : Math.sin(Math.PI * t) / (Math.PI * t);
+        return Math.cos((Math.PI * t) / lowpassFilterWidth / 2) ** 2 * sinc * (cut / from);
+      };
+      return build([B, Math.ceil((to * T) / from)], (b, n) =>
+        sumUpTo(T, (m) => at(x, b, m) * h(m / from - n / to)),
+      );
+    },
+    cases: [
+      { shapes: { x: [1, 1] }, attrs: { from: 1, to: 3 } },
+      { shapes: { x: [2, 37] }, attrs: { from: 48000, to: 16000 } },
+      { shapes: { x: [3, 65] }, attrs: { from: 44100, to: 48000, lowpassFilterWidth: 3, rolloff: 0.9 } },
+      { shapes: { x: [2, 40] }, attrs: { from: 8000, to: 8000 } },
     ],
   },
   multiResolutionStftLoss: {
