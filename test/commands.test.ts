@@ -361,7 +361,7 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
       out,
     );
     expect(made.code, made.stderr).toBe(0);
-    expect(readdirSync(out).sort()).toEqual(['..-..-escaped_hostile_0.wav', 'spectrograms.png']);
+    expect(readdirSync(out).sort()).toEqual(['-..-escaped_hostile_0.wav', 'spectrograms.png']);
   });
 
   test('what was in the way is still there', () => {
