@@ -14,14 +14,15 @@ export function closeTo(
 ): void {
   if (got.length !== want.length) throw new Error(`${what}: ${got.length} values, expected ${want.length}`);
   let squares = 0;
-  for (let i = 0; i < want.length; i++) if (!Number.isNaN(want[i])) squares += want[i] * want[i];
+  for (let i = 0; i < want.length; i++) if (Number.isFinite(want[i])) squares += want[i] * want[i];
   const floor = tolerance.ofRms * Math.sqrt(squares / want.length);
   let worst = 0;
   let at = -1;
   for (let i = 0; i < want.length; i++) {
     if (Number.isNaN(want[i]) && Number.isNaN(got[i])) continue;
     if (got[i] === want[i]) continue;
-    const error = Math.abs(got[i] - want[i]) / (tolerance.relative * Math.abs(want[i]) + floor);
+    const distance = Number.isFinite(want[i]) ? Math.abs(got[i] - want[i]) : Number.NaN;
+    const error = distance / (tolerance.relative * Math.abs(want[i]) + floor);
     if (!(error <= worst)) {
       worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
       at = i;

@@ -50,7 +50,11 @@ function magnitude(X: Tensor): Tensor {
 if (i < u.n) { let power = dot(X[i], X[i]); ${body} }`,
   });
   const groups = Math.ceil(M.size / workgroup);
-  const forward = kernel('magnitude', {}, `M[i] = sqrt(max(power, ${leastPower}));`);
+  const forward = kernel(
+    'magnitude',
+    {},
+    `M[i] = sqrt(select(power, ${leastPower}, power < ${leastPower}));`,
+  );
   run(X.engine, { ...forward, writes: { M: 'f32' } }, { X, M }, { n: M.size }, groups);
   return record('magnitude', [X], [M], (g) => {
     const scale = `select(0.0, dM[i] / M[i], power > ${leastPower})`;

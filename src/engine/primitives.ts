@@ -3,6 +3,7 @@
 // copyBufferToBuffer or clearBuffer and a replayed step is one pass. Beyond a tensor's last element zeros are
 // stored, so that the padding between parameters' gradients stays finite.
 
+import type { Element } from './kernel.ts';
 import { run } from './run.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -12,8 +13,10 @@ const workgroup = 64;
 export interface Formula {
   /** Numbers, as `u.NAME`. */
   params?: Record<string, number>;
-  /** Functions over the element type `V`. */
+  /** Functions over the element type `V`; `U` is its unsigned, `M` its boolean counterpart. */
   functions?: string;
+  /** Other tensors, for the functions to index; the expression knows its vec4's index as `i`. */
+  reads?: Record<string, [Element, Tensor]>;
 }
 
 /** Those of the inputs that an expression names: the others need no binding. */
@@ -27,7 +30,7 @@ export function pointwise(
   y: Tensor,
   inputs: Record<string, Tensor>,
   expression: string,
-  { params = {}, functions = '' }: Formula = {},
+  { params = {}, functions = '', reads = {} }: Formula = {},
 ): void {
   const n = Math.ceil(y.size / 4);
   const used = inputsOf(expression, inputs);
@@ -42,11 +45,14 @@ export function pointwise(
     y.engine,
     {
       name,
-      reads: Object.fromEntries(used.map((k) => [`${k}Data`, 'vec4f'])),
+      reads: {
+        ...Object.fromEntries(used.map((k) => [`${k}Data`, 'vec4f' as const])),
+        ...Object.fromEntries(Object.entries(reads).map(([k, [element]]) => [k, element])),
+      },
       writes: { result: 'vec4f' },
       uniforms: { n: 'u32', ...Object.fromEntries(Object.keys(params).map((k) => [k, 'f32' as const])) },
       workgroup,
-      declarations: `alias V = vec4f;\n${functions}`,
+      declarations: `alias V = vec4f; alias U = vec4u; alias M = vec4<bool>;\n${functions}`,
       body: `let i = group * ${workgroup}u + lane;
 if (i < u.n) {
   ${loads.join('\n  ')}
@@ -54,7 +60,11 @@ if (i < u.n) {
   ${store}
 }`,
     },
-    { ...Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])), result: y },
+    {
+      ...Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])),
+      ...Object.fromEntries(Object.entries(reads).map(([k, [, tensor]]) => [k, tensor])),
+      result: y,
+    },
     { n, ...params },
     Math.ceil(n / workgroup),
   );

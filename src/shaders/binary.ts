@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { Tensor } from '../engine/tensor.ts';
+import { isNan } from './functions.ts';
 import { sumTo } from './reduce.ts';
 import { broadcastShape, zip } from './zip.ts';
 
@@ -14,27 +15,32 @@ interface Binary {
   /** Derivatives by a and b; null stands for 1. */
   da: string | null;
   db: string | null;
+  /** WGSL functions that f uses. */
+  functions?: string;
 }
 
 // PyTorch's maximum and minimum share the gradient evenly where both inputs are equal.
 const half = (above: string) =>
   `select(select(0.0, 0.5, a == b), 1.0, ${above})`.replace(/([01]\.[05])/g, 'V($1)');
 
+/** max and min may drop a NaN. */
+const withNan = (f: string) => `select(${f}, a + b, isNan(a) | isNan(b))`;
+
 const binaries = {
   add: { f: 'a + b', da: null, db: null },
   sub: { f: 'a - b', da: null, db: 'V(-1.0)' },
   mul: { f: 'a * b', da: 'b', db: 'a' },
-  div: { f: 'a / b', da: '1.0 / b', db: '-a / (b * b)' },
-  maximum: { f: 'max(a, b)', da: half('a > b'), db: half('b > a') },
-  minimum: { f: 'min(a, b)', da: half('a < b'), db: half('b < a') },
+  div: { f: 'a / b', da: '1.0 / b', db: '-(a / b) / b' },
+  maximum: { f: withNan('max(a, b)'), da: half('a > b'), db: half('b > a'), functions: isNan },
+  minimum: { f: withNan('min(a, b)'), da: half('a < b'), db: half('b < a'), functions: isNan },
 } satisfies Record<string, Binary>;
 
 function binary(name: keyof typeof binaries, left: Tensor | number, right: Tensor | number): Tensor {
   const engine = engineOf(left, right);
   const a = asTensor(engine, left);
   const b = asTensor(engine, right);
-  const { f, da, db } = binaries[name];
-  const y = zip(name, broadcastShape(name, a.shape, b.shape), { a, b }, f);
+  const { f, da, db, functions = '' }: Binary = binaries[name];
+  const y = zip(name, broadcastShape(name, a.shape, b.shape), { a, b }, f, { functions });
   return record(name, [a, b], [y], (g) => {
     [da, db].forEach((derivative, i) => {
       if (!g.needs(i)) return;

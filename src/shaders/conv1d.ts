@@ -4,7 +4,7 @@
 import { ShapeError } from '../engine/errors.ts';
 import { type Gradients, record } from '../engine/op.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
-import { type Activation, activationGradient } from './activation.ts';
+import { type Activation, activationGradient, checkActivation } from './activation.ts';
 import { type CorrelateJob, correlate } from './conv/correlate.ts';
 import { type ConvOptions, forwardPhases, transposedPhases } from './conv/geometry.ts';
 import { slide } from './conv/slide.ts';
@@ -53,6 +53,7 @@ function checkRanks(op: string, x: Tensor, w: Tensor, b: Tensor | null, Cout: nu
  */
 export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv1dOptions = {}): Tensor {
   const o = complete('conv1d', options);
+  checkActivation('conv1d', options.activation ?? 'none');
   checkRanks('conv1d', x, w, b, w.shape[0]);
   const [B, channels, T] = x.shape;
   const [outputs, Cin, K] = w.shape;
@@ -138,6 +139,7 @@ export function convTranspose1d(
   options: ConvTranspose1dOptions = {},
 ): Tensor {
   const o = complete('convTranspose1d', options);
+  checkActivation('convTranspose1d', options.activation ?? 'none');
   const { outputPadding = 0, activation = 'none' } = options;
   if (
     !Number.isInteger(outputPadding) ||

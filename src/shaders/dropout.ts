@@ -3,15 +3,11 @@
 // random.uniform(step, n)[i] >= p. Nothing is stored; the gradient draws the same mask again. One invocation draws
 // one block, four elements.
 
-import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
-import { fill } from '../engine/primitives.ts';
+import { fill, pointwise } from '../engine/primitives.ts';
 import type { Random } from '../engine/random.ts';
-import { run } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
-
-const workgroup = 64;
 
 const philox = `fn mulHigh(a: u32, b: u32) -> u32 {
   let low = (a & 0xffffu) * (b & 0xffffu);
@@ -31,28 +27,18 @@ fn philox(first: vec2u, start: vec4u) -> vec4u {
   return c;
 }`;
 
-function mask(engine: Engine, name: string, x: Tensor, y: Tensor, words: Tensor, p: number): void {
-  const n = Math.ceil(x.size / 4);
-  run(
-    engine,
-    {
-      name,
-      reads: { x: 'vec4f', words: 'u32' },
-      writes: { y: 'vec4f' },
-      uniforms: { n: 'u32', p: 'f32', scale: 'f32' },
-      workgroup,
-      declarations: philox,
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
+/** Random numbers in [0, 1) for the elements of a tensor's i-th vec4, as random.uniform draws them. */
+const draw = `fn draw(i: u32) -> vec4f {
   let drawn = philox(vec2u(words[0], words[1]), vec4u(i, words[2], words[3], words[4]));
-  let uniform = vec4f(drawn >> vec4u(8u)) * ${2 ** -24};
-  y[i] = select(vec4f(), x[i] * u.scale, uniform >= vec4f(u.p));
-}`,
-    },
-    { x, y, words },
-    { n, p, scale: 1 / (1 - p) },
-    Math.ceil(n / workgroup),
-  );
+  return vec4f(drawn >> vec4u(8u)) * ${2 ** -24};
+}`;
+
+function mask(name: string, x: Tensor, y: Tensor, words: Tensor, p: number): void {
+  pointwise(name, y, { x }, 'select(V(), x * u.scale, draw(i) >= V(u.p))', {
+    params: { p, scale: 1 / (1 - p) },
+    functions: `${philox}\n${draw}`,
+    reads: { words: ['u32', words] },
+  });
 }
 
 /**
@@ -74,6 +60,6 @@ export function dropout(x: Tensor, p: number, random: Random, step: number | (()
     const bits = random.words(typeof step === 'number' ? step : step());
     return new Float32Array(bits.buffer);
   });
-  mask(engine, 'dropout', x, y, words, p);
-  return record('dropout', [x], [y], (g) => mask(engine, 'dropout.dx', g.out(), g.into(0), words, p));
+  mask('dropout', x, y, words, p);
+  return record('dropout', [x], [y], (g) => mask('dropout.dx', g.out(), g.into(0), words, p));
 }

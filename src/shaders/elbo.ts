@@ -40,6 +40,8 @@ export function elbo(
       `elbo: error ${shapeText(error.shape)}, kl ${shapeText(kl.shape)}, beta ${shapeText(beta.shape)}; ` +
         'they must be (B), (B) and (1)',
     );
+  if (kind !== 'optimal' && kind !== 'weighted')
+    throw new ShapeError(`elbo: kind ${kind}; it must be weighted or optimal`);
   if (kind === 'optimal' && !(D > 0))
     throw new ShapeError(`elbo: D ${D}; give the number of elements of an example`);
   const { engine } = error;
@@ -48,7 +50,8 @@ export function elbo(
   const uniforms = { B: 'u32', weight: 'f32', D: 'f32', scale: 'f32' } as const;
   const loss = engine.empty([1]);
   const metrics = engine.empty([3]);
-  const floored = 'max(S / u.D, 1e-12)';
+  const under = '(S / u.D < 1e-12)';
+  const floored = `select(S / u.D, 1e-12, ${under})`;
   run(
     engine,
     {
@@ -87,7 +90,7 @@ metrics[2] = K;`,
 for (var b = 0u; b < u.B; b++) { S += error[b]; }
 S /= f32(u.B);
 let mean = dloss[0] * u.scale / f32(u.B);
-let de = mean * ${kind === 'optimal' ? `0.5 / ${floored}` : 'u.weight'};
+let de = mean * ${kind === 'optimal' ? `select(0.5 / (S / u.D), 0.0, ${under})` : 'u.weight'};
 let dk = mean * beta[0];
 for (var b = 0u; b < u.B; b++) { derror[b] = de; dkl[b] = dk; }`,
       },

@@ -5,7 +5,20 @@ import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { type Formula, pointwise } from '../engine/primitives.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { huge, log1p, logistic, normalCdf, power, powerParams, tiny, wave } from './functions.ts';
+import {
+  exponential,
+  hyperbolicTangent,
+  log1p,
+  logarithm,
+  logistic,
+  normalCdf,
+  power,
+  powerParams,
+  rectified,
+  sigmoid as sigmoidFunction,
+  tiny,
+  wave,
+} from './functions.ts';
 
 interface Unary {
   f: string;
@@ -22,15 +35,14 @@ const unaries = {
   sqrt: { f: 'sqrt(x)', d: '0.5 / y' },
   rsqrt: { f: '1.0 / sqrt(x)', d: '-0.5 * y / x' },
   reciprocal: { f: '1.0 / x', d: '-y * y' },
-  exp: { f: 'exp(x)', d: 'y' },
-  log: { f: `log(max(x, V(${tiny})))`, d: `1.0 / max(x, V(${tiny}))` },
-  relu: { f: 'max(x, V())', d: 'select(V(), V(1.0), x > V())' },
+  exp: { f: 'exponential(x)', d: 'y', functions: exponential },
+  log: { f: 'logarithm(x)', d: `select(1.0 / x, V(), x < V(${tiny}))`, functions: logarithm },
+  relu: { f: rectified('x'), d: 'select(V(), V(1.0), x > V())' },
   leakyRelu: { f: 'select(u.slope * x, x, x > V())', d: 'select(V(u.slope), V(1.0), x > V())' },
-  sigmoid: { f: logistic, d: 'y * (1.0 - y)' },
-  // Clamped: exp overflows beyond, where tanh is 1 to the last bit.
-  tanh: { f: 'tanh(clamp(x, V(-10.0), V(10.0)))', d: '1.0 - y * y' },
+  sigmoid: { f: 'sigmoid(x)', d: 'y * (1.0 - y)', functions: sigmoidFunction },
+  tanh: { f: 'hyperbolicTangent(x)', d: '1.0 - y * y', functions: hyperbolicTangent },
   // Clamped for log1p's series: exp(-87) is nothing beside any x.
-  softplus: { f: 'max(x, V()) + log1p(exp(max(-abs(x), V(-87.0))))', d: logistic, functions: log1p },
+  softplus: { f: `${rectified('x')} + log1p(exp(max(-abs(x), V(-87.0))))`, d: logistic, functions: log1p },
   silu: { f: `x * ${logistic}`, d: `(1.0 + x - y) * ${logistic}` },
   gelu: {
     f: 'x * normalCdf(x)',
@@ -39,7 +51,10 @@ const unaries = {
   },
   sin: { f: 'wave(x, 0.0)', d: 'wave(x, 1.0)', functions: wave },
   cos: { f: 'wave(x, 1.0)', d: '-wave(x, 0.0)', functions: wave },
-  clamp: { f: 'clamp(x, V(u.low), V(u.high))', d: 'select(V(), V(1.0), (x >= V(u.low)) & (x <= V(u.high)))' },
+  clamp: {
+    f: 'select(select(x, V(u.high), x > V(u.high)), V(u.low), x < V(u.low))',
+    d: 'select(V(), V(1.0), (x >= V(u.low)) & (x <= V(u.high)))',
+  },
 } satisfies Record<string, Unary>;
 
 function unary(name: keyof typeof unaries, x: Tensor, params: Record<string, number> = {}): Tensor {
@@ -74,7 +89,7 @@ export const rsqrt = (x: Tensor): Tensor => unary('rsqrt', x);
 export const reciprocal = (x: Tensor): Tensor => unary('reciprocal', x);
 /** eˣ. */
 export const exp = (x: Tensor): Tensor => unary('exp', x);
-/** Natural logarithm; x below the smallest normal float32 counts as that, so the result is at least -87.34. */
+/** Natural logarithm; x below the smallest normal float32 counts as that: the result is at least -87.34, its gradient 0. */
 export const log = (x: Tensor): Tensor => unary('log', x);
 /** max(x, 0); the gradient at 0 is 0. */
 export const relu = (x: Tensor): Tensor => unary('relu', x);
@@ -101,7 +116,7 @@ export const cos = (x: Tensor): Tensor => unary('cos', x);
  * @throws ShapeError if low is above high or one is no number.
  */
 export function clamp(x: Tensor, low: number | null, high: number | null): Tensor {
-  const bounds = { low: low ?? -huge, high: high ?? huge };
+  const bounds = { low: low ?? Number.NEGATIVE_INFINITY, high: high ?? Number.POSITIVE_INFINITY };
   if (!(bounds.low <= bounds.high))
     throw new ShapeError(`clamp: low ${low}, high ${high}; low must not be above high`);
   return unary('clamp', x, bounds);

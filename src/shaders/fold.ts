@@ -5,9 +5,11 @@
 
 import { run } from '../engine/run.ts';
 import type { Shape, Tensor } from '../engine/tensor.ts';
-import { huge } from './functions.ts';
+import { isNan, isNanScalar } from './functions.ts';
 
 const workgroup = 64;
+
+const larger1 = 'fn larger1(a: f32, b: f32) -> f32 { return select(a, b, (b > a) | isNanScalar(b)); }';
 /** Invocations a reduction is spread over when it has few outputs. */
 const wantedThreads = 1024;
 
@@ -17,6 +19,8 @@ export interface Mapped {
   inputs: Record<string, Tensor>;
   /** What is folded, a WGSL expression over the inputs' names with `V` as their type. */
   expression: string;
+  /** Functions that it names, over `V`. */
+  functions?: string;
   /** Default `sum`. */
   by?: 'sum' | 'max';
   outer: number;
@@ -55,33 +59,49 @@ function pass(shape: Shape, m: Mapped, chunk: number): Tensor {
   const chunks = Math.ceil(m.reduced / chunk);
   const n = m.outer * chunks * inner;
   const max = m.by === 'max';
-  const folded = max ? 'max(max(all.x, all.y), max(all.z, all.w))' : 'dot(all, vec4f(1.0))';
+  // A NaN stays: max() may drop it.
+  const larger = 'fn larger(a: V, b: V) -> V { return select(a, b, (b > a) | isNan(b)); }';
+  const folded = max ? 'larger1(larger1(all.x, all.y), larger1(all.z, all.w))' : 'dot(all, vec4f(1.0))';
   run(
     engine,
     {
       name: m.name,
       reads: Object.fromEntries(names.map((k) => [`${k}Data`, type])),
       writes: { y: along ? 'f32' : type },
-      uniforms: { n: 'u32', chunks: 'u32', chunk: 'u32', reduced: 'u32', inner: 'u32', scale: 'f32' },
+      uniforms: {
+        n: 'u32',
+        chunks: 'u32',
+        chunk: 'u32',
+        reduced: 'u32',
+        inner: 'u32',
+        scale: 'f32',
+        start: 'f32',
+      },
       workgroup,
-      declarations: `alias V = ${type};`,
+      declarations: [
+        along || across
+          ? 'alias V = vec4f; alias U = vec4u; alias M = vec4<bool>;'
+          : 'alias V = f32; alias U = u32; alias M = bool;',
+        m.functions ?? '',
+        max ? `${isNan}\n${larger}\n${isNanScalar}\n${larger1}` : '',
+      ].join('\n'),
       body: `let i = group * ${workgroup}u + lane;
 if (i < u.n) {
   let o = i / (u.chunks * u.inner);
   let first = (i / u.inner) % u.chunks * u.chunk;
   let last = min(first + u.chunk, u.reduced);
   var at = (o * u.reduced + first) * u.inner + i % u.inner;
-  var all = V(${max ? `-${huge}` : ''});
+  var all = V(${max ? 'u.start' : ''});
   for (var r = first; r < last; r++) {
     ${names.map((k) => `let ${k} = ${k}Data[at];`).join(' ')}
-    ${max ? `all = max(all, ${m.expression});` : `all += ${m.expression};`}
+    ${max ? `all = larger(all, ${m.expression});` : `all += ${m.expression};`}
     at += u.inner;
   }
   y[i] = ${along ? folded : 'all'} * u.scale;
 }`,
     },
     { ...Object.fromEntries(names.map((k) => [`${k}Data`, m.inputs[k]])), y },
-    { n, chunks, chunk: step, reduced, inner, scale: m.scale ?? 1 },
+    { n, chunks, chunk: step, reduced, inner, scale: m.scale ?? 1, start: Number.NEGATIVE_INFINITY },
     Math.ceil(n / workgroup),
   );
   return y;

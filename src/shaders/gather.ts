@@ -16,6 +16,17 @@ const workgroup = 64;
 /** `nan`: WGSL has no literal for it. */
 const uniforms = { n: 'u32', R: 'u32', J: 'u32', I: 'u32', nan: 'f32' } as const;
 
+/** Whole numbers that float32 holds. */
+const mostIndices = 2 ** 24;
+
+/** @throws ShapeError for an axis whose places float32 cannot name. */
+function checkPlaces(op: string, x: Tensor, R: number): void {
+  if (R > mostIndices)
+    throw new ShapeError(
+      `${op}: an axis of ${R} in ${shapeText(x.shape)}; indices are exact up to ${mostIndices}, cut it`,
+    );
+}
+
 /** x seen as (O, R, I), the indices and y as (O, J, I); `shared` indices are (J) alone. */
 function take(
   name: string,
@@ -90,6 +101,7 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
     throw new ShapeError(
       `gather: index ${shapeText(index.shape)} for x ${shapeText(x.shape)} along axis ${axis}; all other sizes must agree`,
     );
+  checkPlaces('gather', x, x.shape[a]);
   const I = sizeOf(x.shape.slice(a + 1));
   return take('gather', x, index, x.engine.empty(index.shape), x.shape[a], index.shape[a], I, false);
 }
@@ -104,5 +116,6 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
 export function embedding(index: Tensor, w: Tensor): Tensor {
   if (w.rank !== 2) throw new ShapeError(`embedding: w ${shapeText(w.shape)}; it must be (N, D)`);
   const [N, D] = w.shape;
+  checkPlaces('embedding', w, N);
   return take('embedding', w, index, w.engine.empty([...index.shape, D]), N, index.size, D, true);
 }

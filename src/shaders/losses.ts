@@ -8,15 +8,23 @@ import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { fold } from './fold.ts';
-import { logistic } from './functions.ts';
+import { log1p, logistic, rectified } from './functions.ts';
 import { checkSame } from './shape.ts';
 
 const workgroup = 64;
 
+interface Loss {
+  f: string;
+  d: Record<string, string>;
+  /** WGSL functions that f uses. */
+  functions?: string;
+}
+
 const losses = {
   mse: { f: '(x - t) * (x - t)', d: { x: '2.0 * (x - t)', t: '2.0 * (t - x)' } },
   bceWithLogits: {
-    f: 'max(x, V()) - x * t + log(1.0 + exp(-abs(x)))',
+    f: `${rectified('x')} - x * t + log1p(exp(max(-abs(x), V(-87.0))))`,
+    functions: log1p,
     d: { x: `${logistic} - t`, t: '-x' },
   },
   gaussianNll: {
@@ -27,17 +35,17 @@ const losses = {
       logVar: '0.5 * (1.0 - (x - t) * (x - t) * exp(-logVar))',
     },
   },
-} as const;
+} satisfies Record<string, Loss>;
 
 function perExample(name: keyof typeof losses, inputs: Record<string, Tensor>): Tensor {
-  const { f, d } = losses[name];
+  const { f, d, functions = '' }: Loss = losses[name];
   const names = Object.keys(inputs);
   const x = inputs.x;
   for (const k of names) checkSame(name, x, inputs[k], `x and ${k}`);
   const { engine } = x;
   const B = x.shape[0];
   const D = x.size / B;
-  const y = fold([B], { name, inputs, expression: f, outer: B, reduced: D, inner: 1 });
+  const y = fold([B], { name, inputs, expression: f, functions, outer: B, reduced: D, inner: 1 });
   const vector = D % 4 === 0;
   const type = vector ? 'vec4f' : 'f32';
   return record(
@@ -60,7 +68,7 @@ function perExample(name: keyof typeof losses, inputs: Record<string, Tensor>): 
             body: `let i = group * ${workgroup}u + lane;
 if (i < u.n) {
   ${names.map((j) => `let ${j} = ${j}Data[i];`).join(' ')}
-  dx[i] = dy[i / u.D] * (${(d as Record<string, string>)[k]});
+  dx[i] = dy[i / u.D] * (${d[k]});
 }`,
           },
           { ...Object.fromEntries(names.map((j) => [`${j}Data`, inputs[j]])), dy: g.out(), dx: g.into(i) },

@@ -11,7 +11,13 @@ import type { Element } from '../engine/kernel.ts';
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import { type Shape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
-import { type Activation, activate, activationGradient } from './activation.ts';
+import {
+  type Activation,
+  activate,
+  activationFunctions,
+  activationGradient,
+  checkActivation,
+} from './activation.ts';
 import { axis, each, plainWorkgroup, quad, shareLoads } from './tile.ts';
 
 interface Product {
@@ -135,6 +141,7 @@ export function product(engine: Engine, p: Product, A: Tensor, B: Tensor, C: Ten
       workgroup: width,
       subgroups: lanes > 0,
       declarations: [
+        activationFunctions(p.activation ?? 'none', 'vec4f'),
         rows.element === 'f32' ? quad('a') : '',
         columns.element === 'f32' ? quad('b') : '',
       ].join('\n'),
@@ -177,8 +184,7 @@ export interface MatmulOptions {
 }
 
 /**
- * Matrix product of the last two dimensions. Leading dimensions are batches and must be equal, or absent in one
- * operand of rank 2 when the other has them.
+ * Matrix product of the last two dimensions. Leading dimensions are batches and must be equal.
  * @param a (..., M, K), or (..., K, M) with transposeA
  * @param b (..., K, N), or (..., N, K) with transposeB
  * @returns (..., M, N)
@@ -238,6 +244,8 @@ function matmulShapes(a: Shape, b: Shape, transposeA: boolean, transposeB: boole
  */
 export function linear(x: Tensor, w: Tensor, b: Tensor | null, activation: Activation = 'none'): Tensor {
   const { engine } = x;
+  checkActivation('linear', activation);
+  if (x.rank < 1) throw new ShapeError(`linear: x ${shapeText(x.shape)}; it must be (..., K)`);
   const K = x.shape.at(-1) as number;
   const N = w.shape[0];
   if (w.rank !== 2 || w.shape[1] !== K)

@@ -7,7 +7,8 @@
 import { ShapeError } from '../engine/errors.ts';
 import { run } from '../engine/run.ts';
 import { shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
-import { normalise, statistics } from './norm/normalise.ts';
+import { normalise } from './norm/normalise.ts';
+import { statistics } from './norm/statistics.ts';
 
 const workgroup = 64;
 
@@ -55,10 +56,20 @@ export function batchNorm(
   options: BatchNormOptions = {},
 ): Tensor {
   const { training = true, running, momentum = 0.1, eps = 1e-5 } = options;
+  if (!(eps >= 0 && eps < 1e30) || !(momentum >= 0 && momentum <= 1))
+    throw new ShapeError(
+      `batchNorm: eps ${eps}, momentum ${momentum}; eps is 0 or more, momentum from 0 to 1`,
+    );
   if (x.rank < 2) throw new ShapeError(`batchNorm: x ${shapeText(x.shape)}; it must be (B, C, ...)`);
   const [B, C, ...rest] = x.shape;
   const T = sizeOf(rest);
   checkAffine('batchNorm', x, C, 'one a channel', w, b);
+  if (
+    running &&
+    running.mean.storage === running.variance.storage &&
+    running.mean.offset === running.variance.offset
+  )
+    throw new ShapeError('batchNorm: the running mean and variance are one tensor; give two');
   for (const t of running ? [running.mean, running.variance] : [])
     if (t.size !== C)
       throw new ShapeError(`batchNorm: running statistics ${shapeText(t.shape)} for ${C} channels`);
@@ -72,7 +83,7 @@ export function batchNorm(
     throw new ShapeError(
       `batchNorm: x ${shapeText(x.shape)} has one value a channel; training needs more than one`,
     );
-  const stats = statistics(m, eps);
+  const stats = statistics('batchNorm', x, m.groups, eps);
   if (running) moveRunning(stats, running.mean, running.variance, momentum, (B * T) / (B * T - 1));
   return normalise(m, stats, true);
 }
@@ -147,7 +158,7 @@ export function groupNorm(x: Tensor, groups: number, w: Tensor | null, b: Tensor
   const T = sizeOf(rest);
   const grouping = { P: 1, G: B * groups, Q: (C / groups) * T };
   const m = { name: 'groupNorm', x, w, b, groups: grouping, affine: { count: C, inner: T } };
-  return normalise(m, statistics(m, eps), true);
+  return normalise(m, statistics(m.name, x, m.groups, eps), true);
 }
 
 /**
@@ -176,5 +187,5 @@ export function layerNorm(
     groups: { P: 1, G: x.size / D, Q: D },
     affine: { count: D, inner: 1 },
   };
-  return normalise(m, statistics(m, eps), true);
+  return normalise(m, statistics(m.name, x, m.groups, eps), true);
 }

@@ -8,6 +8,7 @@ import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
+import { isNanScalar } from './functions.ts';
 
 const workgroup = 64;
 
@@ -32,6 +33,8 @@ export interface MaxPoolOptions extends PoolOptions {
 export function maxPool1d(x: Tensor, kernel: number, options: MaxPoolOptions = {}): Tensor {
   const { stride = kernel, padding = 0, activation = 'none' } = options;
   const { engine } = x;
+  if (activation !== 'none' && activation !== 'relu')
+    throw new ShapeError(`maxPool1d: activation ${activation}; choose none or relu, or apply it afterwards`);
   const Tout = pooledLength('maxPool1d', x, kernel, stride, padding);
   const [B, C, T] = x.shape;
   const y = engine.empty([B, C, Tout]);
@@ -43,8 +46,9 @@ export function maxPool1d(x: Tensor, kernel: number, options: MaxPoolOptions = {
     engine,
     {
       name: 'maxPool1d',
+      declarations: isNanScalar,
       reads: { x: 'f32' },
-      writes: { y: 'f32', winner: 'f32' },
+      writes: { y: 'f32', winner: 'i32' },
       uniforms,
       workgroup,
       body: `let i = group * ${workgroup}u + lane;
@@ -56,11 +60,11 @@ if (i < u.n) {
   var place = first;
   for (var t = first + 1; t < min(start + ${kernel}, i32(u.T)); t++) {
     let v = x[row + u32(t)];
-    if (v > best) { best = v; place = t; }
+    if (v > best || isNanScalar(v)) { best = v; place = t; }
   }
   ${activation === 'relu' ? 'if (best <= 0.0) { best = 0.0; place = -1; }' : ''}
   y[i] = best;
-  winner[i] = f32(place);
+  winner[i] = place;
 }`,
     },
     { x, y, winner },
@@ -72,7 +76,7 @@ if (i < u.n) {
       engine,
       {
         name: 'maxPool1d.dx',
-        reads: { dy: 'f32', winner: 'f32' },
+        reads: { dy: 'f32', winner: 'i32' },
         writes: { dx: 'f32' },
         uniforms,
         workgroup,
@@ -82,7 +86,7 @@ if (i < u.n) {
   let row = i / u.T * u.Tout;
   ${covering(kernel, stride, padding)}
   var sum = 0.0;
-  for (var o = first; o < last; o++) { if (winner[row + o] == f32(t)) { sum += dy[row + o]; } }
+  for (var o = first; o < last; o++) { if (winner[row + o] == t) { sum += dy[row + o]; } }
   dx[i] = sum;
 }`,
       },

@@ -24,9 +24,12 @@ interface Axes {
 
 /** @throws ShapeError for an axis the tensor lacks. */
 function axesOf(op: string, x: Tensor, axes: readonly number[] | null, keepDims: boolean): Axes {
-  const picked = new Set(
-    axes === null || axes.length === 0 ? x.shape.keys() : axes.map((axis) => normaliseAxis(op, axis, x)),
-  );
+  const named = axes?.map((axis) => normaliseAxis(op, axis, x)) ?? [];
+  const picked = new Set(named.length === 0 ? x.shape.keys() : named);
+  if (named.length > 0 && picked.size < named.length)
+    throw new ShapeError(
+      `${op}: axes ${axes} of a tensor of shape ${shapeText(x.shape)}; name each axis once`,
+    );
   const kept = x.shape.map((d, i) => (picked.has(i) ? 1 : d));
   const left = x.shape.filter((_, i) => !picked.has(i));
   const shape = keepDims ? kept : left.length ? left : [1];
@@ -120,6 +123,11 @@ export function min(x: Tensor, axes: readonly number[] | null = null, keepDims =
   return neg(max(neg(x), axes, keepDims));
 }
 
+/** WGSL has no literal for it. */
+const infinite = { inf: Number.POSITIVE_INFINITY };
+/** What is taken off before exp: the maximum, unless that is infinite. */
+const shift = 'select(top, V(), abs(top) == V(u.inf))';
+
 /**
  * log of the sum of e^x over `axes` (null: all, giving shape (1)), without overflow.
  * @throws ShapeError for an axis x lacks.
@@ -129,13 +137,15 @@ export function logSumExp(x: Tensor, axes: readonly number[] | null = null, keep
   const a = axesOf('logSumExp', x, axes, keepDims);
   const y = engine.scope(() => {
     const top = foldAxes('logSumExp.max', x, { picked: a.picked, shape: a.kept }, { by: 'max' });
-    const terms = zip('logSumExp.exp', x.shape, { x, top }, 'exp(x - top)');
+    const terms = zip('logSumExp.exp', x.shape, { x, top }, `exp(x - ${shift})`, { params: infinite });
     const total = foldAxes('logSumExp.sum', terms, { picked: a.picked, shape: a.kept });
-    return view(zip('logSumExp', a.kept, { top, total }, 'top + log(total)'), a.shape);
+    const sum = `select(${shift} + log(total), V(-u.inf), total == V())`;
+    return view(zip('logSumExp', a.kept, { top, total }, sum, { params: infinite }), a.shape);
   });
   return record('logSumExp', [x], [y], (g) => {
     const [all, dy] = [view(y, a.kept), view(g.out(), a.kept)];
-    g.pass(0, zip('logSumExp.dx', x.shape, { x, all, dy }, 'dy * exp(x - all)'));
+    const dx = 'select(dy * exp(x - all), V(), x == V(-u.inf))';
+    g.pass(0, zip('logSumExp.dx', x.shape, { x, all, dy }, dx, { params: infinite }));
   });
 }
 

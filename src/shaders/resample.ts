@@ -11,6 +11,7 @@ import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
+import { bessel0 } from './fft/window.ts';
 import { reshape } from './shape.ts';
 import { axis, each } from './tile.ts';
 
@@ -87,17 +88,6 @@ function support(p: ResamplePlan): number {
   return p.lowpassFilterWidth / (p.rolloff * Math.min(p.from, p.to));
 }
 
-/** Zeroth modified Bessel function of the first kind, by its series. */
-function i0(x: number): number {
-  let term = 1;
-  let sum = 1;
-  for (let k = 1; term > 1e-17 * sum; k++) {
-    term *= (x / (2 * k)) ** 2;
-    sum += term;
-  }
-  return sum;
-}
-
 /** h at s periods. */
 function filter(p: ResamplePlan): (s: number) => number {
   const { lowpassFilterWidth: width, method, beta } = p;
@@ -105,7 +95,7 @@ function filter(p: ResamplePlan): (s: number) => number {
   const window =
     method === 'sinc_interp_hann'
       ? (t: number) => Math.cos((Math.PI * t) / (2 * width)) ** 2
-      : (t: number) => i0(beta * Math.sqrt(1 - (t / width) ** 2)) / i0(beta);
+      : (t: number) => bessel0(beta * Math.sqrt(1 - (t / width) ** 2)) / bessel0(beta);
   return (s) => {
     const t = b * s;
     if (Math.abs(t) >= width) return 0;

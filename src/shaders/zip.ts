@@ -86,7 +86,7 @@ function zipStrided(
       writes: { result: 'f32' },
       uniforms: { ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])), ...numbers },
       workgroup,
-      declarations: `alias V = f32;\n${functions}`,
+      declarations: `alias V = f32; alias U = u32; alias M = bool;\n${functions}`,
       body: `let i = group * ${workgroup}u + lane;
 if (i < u.n) { ${index.join(' ')} ${loads.join(' ')} result[i] = ${expression}; }`,
     },

@@ -2,9 +2,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  add,
   avgPool1d,
   backward,
   batchNorm,
+  bceWithLogits,
   clamp,
   concat,
   conv1d,
@@ -12,28 +14,45 @@ import {
   cos,
   crossEntropy,
   detach,
+  div,
   dropout,
   type Engine,
+  elbo,
   embedding,
+  exp,
   gather,
   gelu,
   groupNorm,
   layerNorm,
+  linear,
+  log,
   logSoftmax,
   logSumExp,
+  max,
+  maximum,
+  maxPool1d,
   mean,
+  min,
+  minimum,
   mul,
+  multiResolutionStftLoss,
   openEngine,
   Parameters,
   pad,
   pow,
   Random,
   relu,
+  reshape,
+  SGD,
+  sigmoid,
   sin,
   softmax,
   softplus,
+  stft,
   sum,
   type Tensor,
+  tanh,
+  transpose,
   where,
 } from '../../src/node.ts';
 import { closeTo } from '../close.ts';
@@ -185,6 +204,143 @@ test('dropout draws anew at every replay of a captured step, and as outside one'
   captured.dispose();
 });
 
+describe('a NaN reaches the result', () => {
+  const nan = () => engine.tensor([1, Number.NaN, 2, 3]);
+  const one = (x: Tensor) => reshape(x, [1, 1, 4]);
+  test.each<[string, (x: Tensor) => Tensor]>([
+    ['relu', relu],
+    ['sigmoid', sigmoid],
+    ['exp', exp],
+    ['tanh', tanh],
+    ['softplus', softplus],
+    ['log', log],
+    ['clamp', (x) => clamp(x, 0, null)],
+    ['pow', (x) => pow(x, 0.5)],
+    ['gelu', gelu],
+    ['maximum', (x) => maximum(x, 0)],
+    ['minimum', (x) => minimum(x, engine.tensor([9, 9, 9, 9]))],
+    ['max', (x) => max(x)],
+    ['min', (x) => min(x)],
+    ['max across', (x) => max(reshape(x, [2, 2]), [0])],
+    ['maxPool1d', (x) => maxPool1d(one(x), 4)],
+    ['maxPool1d with relu', (x) => maxPool1d(one(x), 2, { activation: 'relu' })],
+    ['linear with relu', (x) => linear(x, engine.tensor([1, 1, 1, 1], [1, 4]), null, 'relu')],
+    [
+      'conv1d with sigmoid',
+      (x) => conv1d(one(x), engine.tensor([1], [1, 1, 1]), null, { activation: 'sigmoid' }),
+    ],
+    ['linear with tanh', (x) => linear(x, engine.tensor([1, 1, 1, 1], [1, 4]), null, 'tanh')],
+    [
+      'spectral loss',
+      (x) => {
+        const wave = reshape(concat([x, zeros(28)]), [1, 32]);
+        return multiResolutionStftLoss(wave, zeros(1, 32), {
+          resolutions: [{ nFft: 8, hopLength: 4, winLength: 8 }],
+        });
+      },
+    ],
+  ])('%s', async (_, op) => {
+    expect([...(await op(nan()).read())].some(Number.isNaN)).toBe(true);
+  });
+});
+
+describe('infinities', () => {
+  const inf = Number.POSITIVE_INFINITY;
+  test('max, min, clamp and logSumExp keep them', async () => {
+    const low = engine.tensor([-inf, -inf]);
+    expect(await max(low).item()).toBe(-inf);
+    expect(await min(engine.tensor([inf, inf])).item()).toBe(inf);
+    expect([...(await clamp(engine.tensor([-inf, inf]), 0, null).read())]).toEqual([0, inf]);
+    expect(await logSumExp(low).item()).toBe(-inf);
+    expect(await logSumExp(engine.tensor([inf, 1])).item()).toBe(inf);
+  });
+
+  test('a row that is masked out gives no gradient, and leaves the others theirs', async () => {
+    for (const op of [max, logSumExp]) {
+      const params = new Parameters(engine);
+      const w = params.add('w', [2, 2], Float32Array.of(1, 2, 3, 4));
+      const y = op(add(w, engine.tensor([0, 0, -inf, -inf], [2, 2])), [1]);
+      backward(sum(where(engine.tensor([1, 0]), y, 0)));
+      const d = await w.grad?.read();
+      expect(d?.[0]).not.toBe(Number.NaN);
+      expect([...(d ?? [])].slice(2)).toEqual([0, 0]);
+    }
+  });
+});
+
+describe('ties and bounds, as torch', () => {
+  const gradientOf = async (values: number[], f: (x: Tensor) => Tensor) => {
+    const params = new Parameters(engine);
+    const x = params.add('x', [values.length], Float32Array.from(values));
+    backward(sum(f(x)));
+    return [...((await x.grad?.read()) ?? [])];
+  };
+  test('maximum and minimum share the gradient of equals', async () => {
+    expect(await gradientOf([1, 2, 3], (x) => maximum(x, 2))).toEqual([0, 0.5, 1]);
+    expect(await gradientOf([1, 2, 3], (x) => minimum(x, 2))).toEqual([1, 0.5, 0]);
+  });
+  test('max over axes shares it among equals', async () => {
+    expect(await gradientOf([5, 1, 5, 5], (x) => max(x))).toEqual([1 / 3, 0, 1 / 3, 1 / 3].map(Math.fround));
+  });
+  test('maxPool1d gives it to the first of equals', async () => {
+    expect(await gradientOf([5, 5, 1, 1], (x) => maxPool1d(reshape(x, [1, 1, 4]), 2))).toEqual([1, 0, 1, 0]);
+  });
+  test('clamp passes it at the bounds', async () => {
+    expect(await gradientOf([-1, 0, 0.5, 1, 2], (x) => clamp(x, 0, 1))).toEqual([0, 1, 1, 1, 0]);
+  });
+  test('log gives none below its floor', async () => {
+    expect(await gradientOf([0, 2], log)).toEqual([0, 0.5]);
+  });
+});
+
+test('concat of more tensors than a kernel binds', async () => {
+  const parts = Array.from({ length: 17 }, (_, i) => engine.tensor([i, i + 0.5]));
+  expect([...(await concat(parts).read())]).toEqual(parts.flatMap((_, i) => [i, i + 0.5]));
+});
+
+test('dropout leaves zeros beyond a tensor of no multiple of four', async () => {
+  const spoilt = Array.from({ length: 30 }, () => engine.tensor(new Float32Array(64).fill(Number.NaN)));
+  for (const t of spoilt) t.dispose();
+  const params = new Parameters(engine);
+  const w = params.add('w', [5], new Float32Array(5).fill(1));
+  const sgd = new SGD(params, { lr: 0.1, clipNorm: 1 });
+  backward(sum(transpose(dropout(w, 0.5, new Random(1, 'd'), 0), [0])));
+  sgd.step();
+  expect(await sgd.stopped()).toBe(false);
+});
+
+test('an outlier in the first place does not spoil the variance', async () => {
+  const x = new Random(2, 'outlier').normal(0, 2 ** 18);
+  x[0] = 3000;
+  const m = x.reduce((a, b) => a + b, 0) / x.length;
+  const sd = Math.sqrt(x.reduce((a, b) => a + (b - m) ** 2, 0) / x.length);
+  const y = await layerNorm(engine.tensor(x), [x.length], null, null).read();
+  closeTo(
+    y,
+    x.map((v) => (v - m) / sd),
+    { relative: 1e-4, ofRms: 1e-5 },
+    'normalised',
+  );
+});
+
+test('small arguments keep their digits', async () => {
+  const x = [1e-7, 1e-5, 1e-4, 1e-2, 0.1, 0.3];
+  closeTo(await tanh(engine.tensor(x)).read(), x.map(Math.tanh), { relative: 1e-5, ofRms: 0 }, 'tanh');
+  const logits = engine.tensor([10, 16], [2, 1]);
+  const want = [10, 16].map((v) => Math.log1p(Math.exp(-v)));
+  closeTo(
+    await bceWithLogits(logits, engine.tensor([1, 1], [2, 1])).read(),
+    want,
+    { relative: 1e-4, ofRms: 0 },
+    'bce',
+  );
+  const ratio = engine.tensor([1e30, 1e-30]);
+  const params = new Parameters(engine);
+  const b = params.add('b', [2], Float32Array.of(1e20, 1e-20));
+  backward(sum(div(ratio, b)));
+  closeTo((await b.grad?.read()) ?? [], [-1e-10, -1e10], { relative: 1e-5, ofRms: 0 }, 'd(a / b) / db');
+});
+
 test('a grid above 65,535 workgroups without being told to fold', async () => {
   const n = 64 * 4 * 65_536 + 5;
   const x = new Float32Array(n).fill(-1);
@@ -218,6 +374,25 @@ describe('what does not fit is refused before any work, with the values', () => 
     ],
     ['pool', () => avgPool1d(zeros(1, 1, 3), 4), /window of 4 is longer than x of 3/],
     ['pool padding', () => avgPool1d(zeros(1, 1, 9), 3, { padding: 2 }), /padding 2/],
+    [
+      'conv1d activation',
+      () => conv1d(zeros(1, 3, 8), zeros(4, 3, 3), null, { activation: 'gelu' as 'relu' }),
+      /activation gelu; choose one of none/,
+    ],
+    ['linear activation', () => linear(zeros(1, 3), zeros(4, 3), null, 'silu' as 'relu'), /activation silu/],
+    [
+      'pool activation',
+      () => maxPool1d(zeros(1, 1, 9), 3, { activation: 'tanh' as 'relu' }),
+      /activation tanh/,
+    ],
+    ['elbo kind', () => elbo(zeros(1), zeros(1), zeros(1), { kind: 'best' as 'optimal' }), /kind best/],
+    [
+      'window',
+      () => stft(zeros(1, 32), { nFft: 8, window: 'toString' as 'hann' }),
+      /window toString; it must be hann/,
+    ],
+    ['batchNorm eps', () => batchNorm(zeros(2, 3), null, null, { eps: Number.NaN }), /eps NaN/],
+    ['axes twice', () => sum(zeros(2, 3), [0, -2]), /axes 0,-2 .* name each axis once/],
     ['axis', () => mean(zeros(2, 3), [2]), /axis 2 of a tensor of shape \(2, 3\); it must be from -2 to 1/],
     ['softmax axis', () => softmax(zeros(2), 1), /axis 1/],
     ['crossEntropy', () => crossEntropy(zeros(2, 3), zeros(3)), /logits \(2, 3\), targets \(3\)/],

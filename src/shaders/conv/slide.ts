@@ -8,7 +8,7 @@
 import type { Engine } from '../../engine/engine.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { type Activation, activate } from '../activation.ts';
+import { type Activation, activate, activationFunctions } from '../activation.ts';
 import { axis, each, plainWorkgroup, shareLoads } from '../tile.ts';
 import { inputWindow, type Slide } from './geometry.ts';
 
@@ -103,6 +103,7 @@ function tiledSlide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Tens
       ),
       workgroup: width,
       subgroups: lanes > 0,
+      declarations: activationFunctions(job.activation ?? 'none', 'vec4f'),
       body: `let g = group / (u.tilesQ * u.tilesC);
 let tile = group % (u.tilesQ * u.tilesC);
 let co0 = tile / u.tilesQ * ${R}u;
@@ -151,6 +152,7 @@ export function naiveSlide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, 
       writes: { y: 'f32' },
       uniforms: Object.fromEntries(['n', 'groups', 'Cin', 'Cout', 'Lin', 'Lout', 'K'].map((k) => [k, 'u32'])),
       workgroup: plainWorkgroup,
+      declarations: activationFunctions(job.activation ?? 'none', 'f32'),
       body: `let i = group * ${plainWorkgroup}u + lane;
 if (i < u.n) {
   let t = i % u.Lout;

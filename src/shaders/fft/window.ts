@@ -22,8 +22,8 @@ type Values = Float32Array | Float64Array | readonly number[];
 /** A window by name, with its parameter, or by its values. */
 export type Window = keyof typeof shapes | { kaiser: number } | Values;
 
-/** The sum over m of ((x/2)^m / m!)^2. */
-function bessel0(x: number): number {
+/** Modified Bessel function of the first kind, order 0: the sum over m of ((x/2)^m / m!)^2. */
+export function bessel0(x: number): number {
   let term = 1;
   let sum = 1;
   for (let m = 1; term > 1e-17 * sum; m++) {
@@ -45,7 +45,8 @@ export function windowValues(op: string, window: Window, length: number): Float6
       throw new ShapeError(`${op}: a window of ${window.length} values for winLength ${length}`);
     return Float64Array.from(window);
   }
-  const shape = typeof window === 'string' ? shapes[window] : kaiser(op, window.kaiser);
+  const named = typeof window === 'string' && Object.hasOwn(shapes, window) ? shapes[window] : null;
+  const shape = typeof window === 'string' ? named : kaiser(op, window.kaiser);
   if (!shape)
     throw new ShapeError(
       `${op}: window ${window}; it must be ${Object.keys(shapes).join(', ')}, {kaiser: beta} or values`,

@@ -1,5 +1,4 @@
 // y = (x - mean) rstd w + b, and its gradients, for any way of grouping: elements of a group share mean and rstd.
-// Deviations are summed from the group's first element, so that a large mean does not swallow a small variance.
 //   dx = rstd (dy w - mean of dy w - h mean of (dy w h)),  h = (x - mean) rstd;  dw = sum of dy h;  db = sum of dy
 
 import { type Gradients, record } from '../../engine/op.ts';
@@ -22,32 +21,6 @@ export interface Normalised {
   b: Tensor | null;
   groups: Grouping;
   affine: Affine;
-}
-
-/** (G, 3): mean, 1 / sqrt(variance + eps), variance of every group. */
-export function statistics(m: Normalised, eps: number): Tensor {
-  const { engine } = m.x;
-  const stats = engine.empty([m.groups.G, 3]);
-  sumPairs(
-    engine,
-    m.groups,
-    {
-      name: `${m.name}.stats`,
-      inputs: { x: m.x },
-      expression: 'vec2f(1.0, x[i] - x[g * u.Q]) * (x[i] - x[g * u.Q])',
-    },
-    {
-      reads: { x: m.x },
-      writes: { stats },
-      floats: { eps },
-      body: `let shift = sum / f32(u.N);
-  let variance = max(shift.y - shift.x * shift.x, 0.0);
-  stats[3u * g] = x[g * u.Q] + shift.x;
-  stats[3u * g + 1u] = 1.0 / sqrt(variance + u.eps);
-  stats[3u * g + 2u] = variance;`,
-    },
-  );
-  return stats;
 }
 
 /** One element an invocation: `expression` over x, stats at `s`, weight `weight`, bias `bias`, and other tensors at i. */

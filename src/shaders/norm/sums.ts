@@ -16,6 +16,13 @@ export interface Grouping {
   Q: number;
 }
 
+/** How a group's N elements are cut into chunks, one an invocation. */
+export function chunksOf({ P, G, Q }: Grouping): { N: number; chunk: number; chunks: number } {
+  const N = P * Q;
+  const chunk = Math.max(32, Math.ceil(N / Math.max(1, Math.ceil(wantedThreads / G))));
+  return { N, chunk, chunks: Math.ceil(N / chunk) };
+}
+
 /** A WGSL expression over elements of some tensors, as a pair. */
 interface Pair {
   name: string;
@@ -34,10 +41,9 @@ interface Finish {
 }
 
 /** Sums a pair over every group, and finishes each. */
-export function sumPairs(engine: Engine, { P, G, Q }: Grouping, pair: Pair, finish: Finish): void {
-  const N = P * Q;
-  const chunk = Math.max(32, Math.ceil(N / Math.max(1, Math.ceil(wantedThreads / G))));
-  const chunks = Math.ceil(N / chunk);
+export function sumPairs(engine: Engine, groups: Grouping, pair: Pair, finish: Finish): void {
+  const { G, Q } = groups;
+  const { N, chunk, chunks } = chunksOf(groups);
   engine.scope(() => {
     const part = engine.empty([G, chunks, 2]);
     const sizes = { n: G * chunks, chunk, chunks, N, G, Q, ...pair.uniforms };
