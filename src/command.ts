@@ -1,5 +1,6 @@
-// What all commands share: the options --adapter and --json, one clear line for an error, exit codes (0 done,
-// 1 failed, 2 wrong usage), Ctrl-C, and an engine that is closed on every path so that the process exits by itself.
+// What all commands share: the options --adapter and --json, one clear line for an error, exit codes (0 done, or
+// stopped with something kept; 1 failed, 2 wrong usage, 130 stopped with nothing kept), Ctrl-C, and an engine that is
+// closed on every path so that the process exits by itself.
 
 import { basename } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
@@ -9,6 +10,11 @@ import { type AdapterChoice, adapterChoices, openEngine } from './engine/node.ts
 /** Wrong usage that the argument parser cannot see. */
 export class UsageError extends Error {
   override name = 'UsageError';
+}
+
+/** Stopped by Ctrl-C, with nothing kept; what there is to say was said. */
+export class Stopped extends Error {
+  override name = 'Stopped';
 }
 
 export interface CommonOptions {
@@ -80,12 +86,18 @@ export async function withEngine<T>(
   }
 }
 
-/** A signal that fires at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
-export function interruption(): { signal: AbortSignal; dispose: () => void } {
+/**
+ * A signal that fires at the first Ctrl-C or SIGTERM; a second one ends the process at once.
+ * @param first what the first does, @param second what another would, as the user reads it
+ */
+export function interruption(
+  first: string,
+  second = 'stop at once',
+): { signal: AbortSignal; dispose: () => void } {
   const controller = new AbortController();
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(130);
-    say('\nstopping after this step; press Ctrl-C again to stop without saving');
+    say(`\n${first}; press Ctrl-C again to ${second}`);
     controller.abort();
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;
@@ -105,6 +117,7 @@ export async function execute(command: Command, argv: readonly string[]): Promis
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof Stopped) return 130;
     const { message, stack } = error as Error;
     say(`error: ${message}`);
     if (process.env.DEBUG) say(stack ?? '');

@@ -11,7 +11,7 @@ import { printable } from './audio/names.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { FeatureFolder } from './featureFolder.ts';
-import { Intake, type IntakeSummary, summaryText } from './intake.ts';
+import { Intake, type IntakeSummary } from './intake.ts';
 import { type FeatureTable, featureTable } from './model/speech.ts';
 
 /** The folder of the package that holds `data/digits`, whether this runs from src/, dist/ or a chunk below it. */
@@ -70,9 +70,4 @@ export async function openRecordings(data: string, strict = false): Promise<Reco
     chunks,
     table: (engine, settings) => featureTable(engine, chunks(engine, settings), settings),
   };
-}
-
-/** A line for a command's result if files were left out. */
-export function leftOutLine(intake: IntakeSummary): string {
-  return intake.leftOut.length > 0 ? `\n${summaryText(intake, 'clips')}` : '';
 }

@@ -7,7 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FeatureSettings } from './audio/features.ts';
 import type { ClipFile } from './audio/folder.ts';
@@ -16,6 +16,7 @@ import { DataError } from './engine/errors.ts';
 import type { IntakeSummary } from './intake.ts';
 import { readSafetensors, writeSafetensors } from './model/safetensors.ts';
 import type { FeatureTable } from './model/speech.ts';
+import { makeFolder, removeEmpty } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
 
 /** Raised when the format's meaning changes; readers refuse what they do not know. */
@@ -143,19 +144,21 @@ const shardClips = 1024;
 export class FeatureWriter {
   readonly #folder: RunFolder;
   readonly #nMels: number;
+  /** Folders that were made for this. */
+  readonly #made: readonly string[];
   readonly #shards: FeatureIndex['shards'] = [];
   #waiting: Float32Array[] = [];
 
-  private constructor(folder: RunFolder, nMels: number) {
+  private constructor(folder: RunFolder, made: readonly string[], nMels: number) {
     this.#folder = folder;
+    this.#made = made;
     this.#nMels = nMels;
   }
 
-  /** @throws DataError if the folder holds something. */
+  /** @throws DataError if the folder holds something, or cannot be made. */
   static async create(dir: string, nMels: number): Promise<FeatureWriter> {
     await RunFolder.checkVacant(dir);
-    await mkdir(dir, { recursive: true });
-    return new FeatureWriter(new RunFolder(dir), nMels);
+    return new FeatureWriter(new RunFolder(dir), await makeFolder(dir), nMels);
   }
 
   async add(db: readonly Float32Array[]): Promise<void> {
@@ -189,5 +192,6 @@ export class FeatureWriter {
     for (const name of readdirSync(this.#folder.dir))
       if (/^\.?shard-\d+\.safetensors(\.partial)?$/.test(name))
         await rm(this.#folder.path(name), { force: true });
+    await removeEmpty(this.#made);
   }
 }

@@ -1,7 +1,7 @@
 // formant generate: clips from the prior of a trained model, as WAVs and as pictures.
 
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { frameCount } from './audio/features.ts';
 import { featuresToWaves } from './audio/inverse.ts';
@@ -14,6 +14,7 @@ import {
   number,
   print,
   runIfMain,
+  Stopped,
   say,
   UsageError,
   wholeNumber,
@@ -23,6 +24,7 @@ import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { buildModel, decodeModel, type ModelFile } from './model/checkpoint.ts';
 import { samplePrior } from './model/sampling.ts';
+import { makeFolder, missingLevels, removeEmpty } from './outFolder.ts';
 import { sheetPng } from './picture.ts';
 import { RunFolder } from './runFolder.ts';
 
@@ -60,7 +62,7 @@ export function generate() {
     });
 }
 
-/** The whole of `formant generate`. */
+/** The whole of `formant generate`. @throws Stopped if Ctrl-C came before the first clip. */
 export async function runGenerate(options: GenerateOptions): Promise<GenerateResult> {
   const folder = await RunFolder.open(options.run);
   const name = folder.path('model.safetensors');
@@ -80,26 +82,35 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
     Array.from({ length: options.count }, (_, i) => join(out, `${stem}_${run}_${i}.wav`)),
   );
   const picture = join(out, 'spectrograms.png');
+  await missingLevels(out);
   const there = [...files.flat(), picture].find((path) => existsSync(path));
   if (there) throw new DataError(`${there}: exists; nothing is overwritten: give another folder by --out`);
-  const { signal, dispose } = interruption();
+  const { signal, dispose } = interruption('stopping after these clips; whole files stay');
+  let made: string[] = [];
+  let written = 0;
   try {
     await withEngine(options, async (engine) => {
-      await mkdir(out, { recursive: true });
       const frames = frameCount(file.features);
       const model = buildModel(engine, file, frames, name);
+      made = await makeFolder(out);
       const shown: Float32Array[][] = [];
       for (const [row, label] of labels.entries()) {
         const index = label === null ? null : file.labels.indexOf(label);
-        const made = await generateLabel(engine, file, model, index, options, files[row], signal);
-        shown.push(made.shown);
-        if (label !== null) say(`label ${printable(label)}: ${made.count} clips`);
+        const clips = await generateLabel(engine, file, model, index, options, files[row], signal);
+        written += clips.count;
+        shown.push(clips.shown);
+        if (label !== null) say(`label ${printable(label)}: ${clips.count} clips`);
         if (signal.aborted) break;
       }
-      await writeFile(picture, sheetPng(shown, file.features.nMels, frames));
+      if (written > 0) await writeFile(picture, sheetPng(shown, file.features.nMels, frames));
     });
+    if (written === 0) {
+      say('stopped before the first clip; nothing is left of it');
+      throw new Stopped();
+    }
     return { out, files: files.flat().filter((path) => existsSync(path)), picture };
   } finally {
+    if (written === 0) await removeEmpty(made);
     dispose();
   }
 }

@@ -9,10 +9,11 @@ import {
   newCommand,
   print,
   runIfMain,
+  Stopped,
   say,
   withEngine,
 } from './command.ts';
-import { leftOutLine, openRecordings, type Recordings } from './data.ts';
+import { openRecordings, type Recordings } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import { FeatureWriter, type StoredClip } from './featureFolder.ts';
 import type { IntakeSummary } from './intake.ts';
@@ -50,9 +51,10 @@ export function preprocess() {
     .action(async (options: PreprocessOptions) => {
       const result = await runPreprocess(options);
       const text = result.finished
-        ? `features of ${result.clips} clips in ${result.out}${leftOutLine(result.intake)}`
+        ? `features of ${result.clips} clips in ${result.out}`
         : 'stopped; nothing is left of it, run it again';
       print(options, result, text);
+      if (!result.finished) throw new Stopped();
     });
 }
 
@@ -62,7 +64,7 @@ export async function runPreprocess(options: PreprocessOptions): Promise<Preproc
   const settings = presetFeatures(options.preset);
   const recordings = await openRecordings(options.data, options.strict);
   await RunFolder.checkVacant(options.out);
-  const { signal, dispose } = interruption();
+  const { signal, dispose } = interruption('stopping, nothing will be kept');
   try {
     return await withEngine(options, async (engine) => {
       const writer = await FeatureWriter.create(options.out, settings.nMels);

@@ -1,7 +1,7 @@
 // formant reconstruct: recordings through a model, at z = mu, and back to sound, with errors per file.
 
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { checkLevel, faultOf } from './audio/clips.ts';
 import { frameCount } from './audio/features.ts';
@@ -17,14 +17,16 @@ import {
   newCommand,
   print,
   runIfMain,
+  Stopped,
   UsageError,
   withEngine,
 } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
-import { Intake, type IntakeSummary, summaryText } from './intake.ts';
+import { Intake, type IntakeSummary } from './intake.ts';
 import { buildModel, decodeModel, type ModelFile } from './model/checkpoint.ts';
 import { atMean, reconstructWave } from './model/reconstruct.ts';
+import { makeFolder, missingLevels, removeEmpty } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
 
 export interface ReconstructOptions extends CommonOptions {
@@ -64,13 +66,15 @@ export function reconstruct() {
     .option('--label <label>', 'label of all files, for a conditional model (default: by name or folder)')
     .option('--out <dir>', 'where to write (default: reconstructions/ in the run folder)')
     .option('--strict', 'the first bad file is an error, none is left out')
+    .showHelpAfterError('(--help lists the options; a file whose name starts with - is given as ./-NAME.wav)')
     .action(async (files: string[], options: ReconstructOptions) => {
       const result = await runReconstruct(files, options);
-      print(
-        options,
-        result,
-        `${table(result.files)}\n${result.finished ? '' : 'stopped; '}${summaryText(result.intake, 'files')} in ${printable(result.out)}`,
-      );
+      const { length } = result.files;
+      const sum = `${length} of ${files.length} files in ${printable(result.out)}`;
+      const stopped = length > 0 ? `stopped; ${sum}` : 'stopped; nothing is left of it, run it again';
+      const text = length > 0 ? `${table(result.files)}\n` : '';
+      print(options, result, `${text}${result.finished ? sum : stopped}`);
+      if (length === 0) throw new Stopped();
     });
 }
 
@@ -87,13 +91,15 @@ export async function runReconstruct(
   );
   const labels = labelsOf(model, files, options.label);
   const out = options.out ?? folder.path('reconstructions');
+  await missingLevels(out);
   const targets = outputNames(files).map((file) => join(out, file));
   const there = targets.find((path) => existsSync(path));
   if (there)
     throw new DataError(`${printable(there)}: exists; nothing is overwritten: give another folder by --out`);
   const intake = new Intake(files.length, 'files', options.strict ?? false);
   const done: Reconstructed[] = [];
-  const { signal, dispose } = interruption();
+  const { signal, dispose } = interruption('stopping; files that are done stay');
+  let made: string[] = [];
   try {
     await withEngine(options, async (engine) => {
       const job = {
@@ -103,7 +109,7 @@ export async function runReconstruct(
         intake,
         signal,
       };
-      await mkdir(out, { recursive: true });
+      made = await makeFolder(out);
       for (const [i, file] of files.entries()) {
         if (signal.aborted) break;
         try {
@@ -119,6 +125,7 @@ export async function runReconstruct(
     intake.summary.used = done.length;
     return { out, files: done, finished: !signal.aborted, intake: intake.summary };
   } finally {
+    if (done.length === 0) await removeEmpty(made);
     dispose();
   }
 }

@@ -3,9 +3,10 @@
 // a checkpoint is named only once it is complete.
 
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { appendFile, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CheckpointError, DataError } from './engine/errors.ts';
+import { makeFolder, missingLevels } from './outFolder.ts';
 
 function isRunning(pid: number): boolean {
   try {
@@ -23,13 +24,11 @@ export class RunFolder {
     this.dir = dir;
   }
 
-  /** @throws DataError if the folder exists and holds something, or is a file. */
+  /** @throws DataError if the folder exists and holds something, or a file is in its place or above it. */
   static async checkVacant(dir: string): Promise<void> {
-    const found = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw new DataError(
-        `--out ${dir}: ${error.code === 'ENOTDIR' ? 'this is a file' : error.message}; give a folder`,
-      );
+    if ((await missingLevels(dir)).length > 0) return;
+    const found = await readdir(dir).catch((error: Error) => {
+      throw new DataError(`--out ${dir}: ${error.message}; give another folder`);
     });
     if (found.length > 0)
       throw new DataError(
@@ -41,7 +40,7 @@ export class RunFolder {
   /** Makes a new run folder. @throws DataError as `checkVacant`. */
   static async create(dir: string): Promise<RunFolder> {
     await RunFolder.checkVacant(dir);
-    await mkdir(join(dir, 'checkpoints'), { recursive: true });
+    await makeFolder(join(dir, 'checkpoints'));
     return new RunFolder(dir);
   }
 
@@ -120,7 +119,7 @@ export class RunFolder {
   /** Saves a checkpoint, names it `last` (and `best`), and removes those that nothing names any more. */
   async saveCheckpoint(step: number, bytes: Uint8Array, best: boolean): Promise<void> {
     const name = `step-${`${step}`.padStart(8, '0')}`;
-    await mkdir(this.path('checkpoints', name), { recursive: true });
+    await makeFolder(this.path('checkpoints', name));
     await this.write(`checkpoints/${name}/state.safetensors`, bytes);
     await this.write('checkpoints/last', `${name}\n`);
     if (best) await this.write('checkpoints/best', `${name}\n`);

@@ -16,7 +16,7 @@ import {
   wholeNumber,
   withEngine,
 } from './command.ts';
-import { leftOutLine, openData } from './data.ts';
+import { openData } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import { CheckpointError } from './engine/errors.ts';
 import { openEngine } from './engine/node.ts';
@@ -90,7 +90,7 @@ export function train() {
       const how = result.finished
         ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}`
         : `stopped at step ${result.step}; go on with: --resume ${JSON.stringify(result.run)}`;
-      print(options, result, `${how}${leftOutLine(result.intake)}`);
+      print(options, result, how);
     });
 }
 
@@ -216,7 +216,7 @@ async function start(
     `${config.preset} ${config.model}: ${of(data.train.count)} to train, ${of(data.test?.count ?? 0)} to test, ` +
       `${data.labels.length} labels, ${config.epochs} epochs of batches of ${config.batch}`,
   );
-  const { signal, dispose } = interruption();
+  const { signal, dispose } = interruption('stopping after this step', 'stop without saving');
   const reopen = () => openEngine(options.adapter ? { adapter: options.adapter } : {});
   try {
     const checkpointEvery = options.checkpointEvery ?? 0;

@@ -84,6 +84,8 @@ describe('reconstruct', () => {
     expect(some.stderr).toMatch(/left out: 1\/bad\.wav: is no RIFF WAVE file/);
     expect(some.stderr).toMatch(/left out: 1: is a folder; give WAV files/);
     expect(some.stderr).toContain('1 of 5 files; left out: 4 (1 damaged, 1 silent, 2 unreadable)');
+    expect(some.stderr.match(/of 5 files/g)).toHaveLength(1);
+    expect(some.stdout).toMatch(/\n1 of 5 files in some\n$/);
     expect(some.stdout).toMatch(
       /^file +label +seconds +windows +dB RMSE +level in +level out\na\/0_ann_7\.wav /,
     );
@@ -128,6 +130,8 @@ describe('reconstruct', () => {
     [['--run', 'vae', files[0], '--label', '1'], 2, /is a vae and knows no labels/],
     [['--run', 'cvae', files[0], '--label', '7'], 2, /--label 7: this model knows 0, 1/],
     [['--run', 'vae'], 2, /missing required argument 'files'/],
+    [['--run', 'vae', '-dash.wav'], 2, /unknown option '-dash\.wav'[\s\S]*given as \.\/-NAME\.wav/],
+    [['--run', 'vae', files[0], '--out', files[0]], 1, /0_ann_7\.wav: this is a file; give a folder/],
     [[files[0]], 2, /required option '--run/],
     [['--run', 'data', files[0]], 1, /not a run folder/],
   ])('reconstruct %j', async (args, code, message) => {

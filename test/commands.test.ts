@@ -228,6 +228,30 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
       1,
       /note\.txt.*nothing is overwritten/,
     ],
+    [
+      'an --out where no folder can be made',
+      () => ['train', ...train('/proc/formant/run')],
+      1,
+      /\/proc\/formant\/run.*: \/proc\/formant: .*give/,
+    ],
+    [
+      'generate into such a place',
+      () => ['generate', '--run', trained(), '--out', '/proc/formant'],
+      1,
+      /\/proc\/formant: no folder can be made there/,
+    ],
+    [
+      'an --out below a file',
+      () => [
+        'generate',
+        '--run',
+        trained(),
+        '--out',
+        join(folder('full', 'note.txt', 'mine'), 'note.txt', 'x'),
+      ],
+      1,
+      /note\.txt is a file; give a folder/,
+    ],
     ['--resume with other settings', () => ['train', '--resume', dir, '--lr', '1'], 2, /leave out --lr/],
     ['--resume of no run', () => ['train', '--resume', data], 1, /not a run folder/],
     [

@@ -1,0 +1,79 @@
+// Folders that commands write to. Each level is looked at and made by a plain mkdir of its own: Node's recursive one
+// tries for ever where a file system makes no folders (/proc), and no signal ends it.
+
+import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { printable } from './audio/names.ts';
+import { DataError } from './engine/errors.ts';
+
+const faults: Record<string, string> = {
+  EACCES: 'this user may not write there; give another folder, or change its permissions',
+  EPERM: 'this user may not write there; give another folder, or change its permissions',
+  EROFS: 'that file system is read-only; give another folder',
+  ENOENT: 'no folder can be made there; give one on a disk',
+  ENOSPC: 'the disk is full; make room, or give another folder',
+  EEXIST: 'a link that leads nowhere, or a file, is in its place; remove it, or give another folder',
+  ENAMETOOLONG: 'the name is too long; give a shorter one',
+  ELOOP: 'a link on the way leads back to itself; give another folder',
+};
+
+function failure(dir: string, level: string, error: unknown): DataError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const at = level === resolve(dir) ? '' : `${printable(level)}: `;
+  return new DataError(`${printable(dir)}: ${at}${faults[code ?? ''] ?? `${message}; give another folder`}`);
+}
+
+/** A path and the folders around it, the outermost first. */
+function levelsOf(path: string): string[] {
+  const above = dirname(path);
+  return above === path ? [path] : [...levelsOf(above), path];
+}
+
+/** The levels of a folder that are not there yet. @throws DataError for a file on the way, or one that cannot be looked at. */
+export async function missingLevels(dir: string): Promise<string[]> {
+  const levels = levelsOf(resolve(dir));
+  for (const [i, level] of levels.entries()) {
+    try {
+      if ((await stat(level)).isDirectory()) continue;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return levels.slice(i);
+      throw failure(dir, level, error);
+    }
+    const what = level === resolve(dir) ? 'this is a file' : `${printable(level)} is a file`;
+    throw new DataError(`${printable(dir)}: ${what}; give a folder`);
+  }
+  return [];
+}
+
+/**
+ * Makes a folder and what is missing around it.
+ * @returns the levels made, the outermost first
+ * @throws DataError saying what is in the way.
+ */
+export async function makeFolder(dir: string): Promise<string[]> {
+  const made: string[] = [];
+  for (const level of await missingLevels(dir)) {
+    try {
+      await mkdir(level);
+      made.push(level);
+    } catch (error) {
+      const there = await stat(level).catch(() => null);
+      // Another process may have been faster.
+      if (there?.isDirectory()) continue;
+      await removeEmpty(made);
+      throw failure(dir, level, error);
+    }
+  }
+  return made;
+}
+
+/** Removes folders that `makeFolder` made, as far as nothing is in them. */
+export async function removeEmpty(made: readonly string[]): Promise<void> {
+  for (const level of [...made].reverse()) {
+    const removed = await rmdir(level).then(
+      () => true,
+      () => false,
+    );
+    if (!removed) return;
+  }
+}
