@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { checkLevel, faultOf } from './audio/clips.ts';
+import { checkSound, faultOf, ratePlan } from './audio/clips.ts';
 import { frameCount } from './audio/features.ts';
 import { fileLabel } from './audio/folder.ts';
 import { type Level, measureLevel } from './audio/level.ts';
@@ -150,8 +150,10 @@ async function reconstructFile(
   try {
     const { sampleRate, channels, length, notes } = recording;
     if (length === 0) throw new FileFault(file, 'empty', 'holds no samples; record it again');
+    ratePlan(file, sampleRate, features.sampleRate);
     const wave = await resampleSource(engine, recording, features.sampleRate, { signal });
-    for (const note of [...notes, ...checkLevel(wave, file, '')]) intake.note(file, note);
+    const faults = await checkSound(recording, wave, length, file, '');
+    for (const note of [...notes, ...faults]) intake.note(file, note);
     const index = label === null ? null : model.labels.indexOf(label);
     const made = await reconstructWave(
       engine,

@@ -4,12 +4,12 @@
 
 import type { Engine } from '../engine/engine.ts';
 import { DataError, ShapeError } from '../engine/errors.ts';
-import { resamplePlan } from '../shaders/resample.ts';
+import { type ResamplePlan, resamplePlan } from '../shaders/resample.ts';
 import { type FeatureSettings, fitLength } from './features.ts';
 import type { ClipFile } from './folder.ts';
 import { clippedShare, measureLevel } from './level.ts';
 import { printable } from './names.ts';
-import { type FaultKind, FileFault, openRecording } from './recording.ts';
+import { type FaultKind, FileFault, openRecording, type Recording } from './recording.ts';
 import { bestQuality, inputsFor, resampleBatch } from './resample.ts';
 
 /** A clip with its samples: mono, `length` of them, at the features' rate. */
@@ -29,18 +29,50 @@ const filesAtOnce = 16;
 /** The fault that an error of reading this file means; errors that are no file's fault are thrown on. */
 export function faultOf(error: unknown, path: string): FileFault {
   if (error instanceof FileFault) return error;
-  // Rates that cannot be resampled are the file's fault too.
+  // So is a recording that no tensor holds.
   if (!(error instanceof DataError || error instanceof ShapeError)) throw error;
   return new FileFault(path, 'damaged', error.message.replace(`${printable(path)}: `, ''));
 }
 
+/** The plan from a file's rate to a model's. @throws FileFault for a rate that has none. */
+export function ratePlan(path: string, from: number, to: number): ResamplePlan {
+  try {
+    return resamplePlan(from, to, bestQuality);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    const how = `convert it, for example with sox IN.wav -r ${to} OUT.wav`;
+    throw new FileFault(
+      path,
+      'rate',
+      `has the rate ${from} Hz, from which no filter leads to ${to} Hz; ${how}`,
+    );
+  }
+}
+
+/** Floats may exceed full scale, up to this peak; what is above was never scaled. */
+const mostPeak = 8;
+
+/** The fault of samples far above full scale. One such file would set the scale of a whole training set. */
+function scaleFault(path: string, peakDb: number): FileFault {
+  const peak = 10 ** (peakDb / 20);
+  const scale = [128, 2 ** 15, 2 ** 23, 2 ** 31].find((s) => peak <= s) ?? Number(peak.toPrecision(2));
+  return new FileFault(
+    path,
+    'scale',
+    `has samples up to ${Number(peak.toPrecision(5))} where full scale is 1; scale it, for example with ` +
+      `ffmpeg -i IN.wav -af volume=1/${scale} OUT.wav`,
+  );
+}
+
 /**
- * What a level says about a recording: silent and constant ones cannot be used, clipped ones are noted.
+ * What a level says about a recording: silent and constant ones cannot be used, nor those far above full scale; clipped
+ * ones are noted.
  * @param where the part that was measured, for the end of a reason
- * @throws FileFault for silent and constant samples.
+ * @throws FileFault for silent, constant and unscaled samples.
  */
 export function checkLevel(samples: Float32Array, path: string, where: string): string[] {
-  const { silent, constant, dcOffset, clipped } = measureLevel(samples);
+  const { silent, constant, dcOffset, clipped, peak } = measureLevel(samples);
+  if (peak > 20 * Math.log10(mostPeak)) throw scaleFault(path, peak);
   if (silent) throw new FileFault(path, 'silent', `is silent${where}`);
   if (constant) {
     const value = dcOffset.toPrecision(3);
@@ -52,6 +84,31 @@ export function checkLevel(samples: Float32Array, path: string, where: string): 
   }
   if (clipped <= clippedShare) return [];
   return [`Is clipped: ${(100 * clipped).toFixed(1)} % of its samples are cut off at full scale.`];
+}
+
+/**
+ * As `checkLevel`, and of samples that are silent says so if the channels they are the mean of are not.
+ * @param end of the part that was measured, in the recording's samples
+ */
+export async function checkSound(
+  recording: Recording,
+  samples: Float32Array,
+  end: number,
+  path: string,
+  where: string,
+): Promise<string[]> {
+  try {
+    return checkLevel(samples, path, where);
+  } catch (error) {
+    const isSilent = error instanceof FileFault && error.kind === 'silent' && recording.channels > 1;
+    if (!isSilent || measureLevel(await recording.read(0, end, 0)).silent) throw error;
+    throw new FileFault(
+      path,
+      'silent',
+      `is silent${where} as the mean of its ${recording.channels} channels, which cancel each other; ` +
+        'give one of them, for example with sox IN.wav OUT.wav remix 1',
+    );
+  }
 }
 
 interface Head {
@@ -66,13 +123,14 @@ async function readHead(file: ClipFile, s: FeatureSettings, report: FileReport):
   try {
     const { sampleRate, length } = recording;
     if (length === 0) throw new FileFault(file.path, 'empty', 'holds no samples; remove or record it again');
-    const plan = resamplePlan(sampleRate, s.sampleRate, bestQuality);
+    const plan = ratePlan(file.path, sampleRate, s.sampleRate);
     const needed = plan.from === plan.to ? s.length : inputsFor(plan, s.length);
-    const samples = (await recording.read(0, Math.min(length, needed))).slice();
+    const end = Math.min(length, needed);
+    const samples = (await recording.read(0, end)).slice();
     const seconds = (s.length / s.sampleRate).toFixed(2);
     const where = length > needed ? ` in its first ${seconds} s, all that the features hold` : '';
-    for (const note of [...recording.notes, ...checkLevel(samples, file.path, where)])
-      report.note(file.path, note);
+    const faults = await checkSound(recording, samples, end, file.path, where);
+    for (const note of [...recording.notes, ...faults]) report.note(file.path, note);
     return { file, sampleRate, samples };
   } finally {
     await recording.close();

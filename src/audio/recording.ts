@@ -8,10 +8,11 @@ import { mixDown } from './level.ts';
 import { fileFault, printable } from './names.ts';
 import type { WaveSource } from './resample.ts';
 import { decodeWav, type Wav } from './wav.ts';
+import { isKnownChunk, isWave, missingPad } from './wavChunks.ts';
 import { count } from './wavFormat.ts';
 
 /** Why a file is left out. */
-export type FaultKind = 'damaged' | 'unreadable' | 'empty' | 'silent' | 'constant';
+export type FaultKind = 'damaged' | 'unreadable' | 'empty' | 'silent' | 'constant' | 'scale' | 'rate';
 
 /** What makes a file unusable; the message names the file, `reason` is the rest. */
 export class FileFault extends DataError {
@@ -25,8 +26,9 @@ export class FileFault extends DataError {
   }
 }
 
-/** A file that is open for reading; close it. `read` gives the mean of the channels. */
+/** A file that is open for reading; close it. `read` gives the mean of the channels, or one of them. */
 export interface Recording extends WaveSource {
+  read(start: number, end: number, channel?: number | 'mean'): Promise<Float32Array>;
   channels: number;
   bits: number;
   encoding: Wav['encoding'];
@@ -39,6 +41,8 @@ export interface Recording extends WaveSource {
 const wholeBytes = 2 ** 22;
 const headBytes = 2 ** 16;
 const mostFormatBytes = 2 ** 16;
+/** A file with more chunks before its data is left to decodeWav, which looks at them in memory. */
+const mostChunks = 1000;
 /** Frames decoded together at most. */
 const blockFrames = 2 ** 20;
 
@@ -68,7 +72,8 @@ function ofWav(wav: Wav): Recording {
   const { sampleRate, bits, encoding, notes } = wav;
   return {
     ...{ sampleRate, bits, encoding, notes, length: mono.length, channels: wav.channels.length },
-    read: async (start, end) => mono.subarray(start, end),
+    read: async (start, end, channel = 'mean') =>
+      (channel === 'mean' ? mono : mixDown(wav.channels, channel)).subarray(start, end),
     close: async () => {},
   };
 }
@@ -76,7 +81,7 @@ function ofWav(wav: Wav): Recording {
 async function openLarge(file: FileHandle, size: number, name: string): Promise<Recording> {
   const chunks = await findChunks(file, size, name);
   if (!chunks) return ofOdd(file, name);
-  const { format, at, announced } = chunks;
+  const { format, at, announced, stated, notes: found } = chunks;
   const view = new DataView(format.buffer, format.byteOffset, format.byteLength);
   const align = format.length >= 14 ? view.getUint16(12, true) : 0;
   const left = size - at;
@@ -84,18 +89,21 @@ async function openLarge(file: FileHandle, size: number, name: string): Promise<
   const part = async (start: number, end: number): Promise<Wav> => {
     const bytes = wavAround(format, (end - start) * align);
     await readFully(file, bytes, bytes.length - (end - start) * align, at + start * align, name);
-    return decodeWav(bytes, name);
+    return decodeWav(bytes, name, start);
   };
   // decodeWav judges the format, on the first frames.
   const { sampleRate, channels, bits, encoding, notes } = await part(0, Math.min(frames, 16));
-  const cut = announced > left && announced !== unknownSize;
+  const cut = announced > left;
   return {
     ...{ sampleRate, channels: channels.length, bits, encoding, length: frames },
-    notes: cut ? [...notes, cutOff(announced, left, frames)] : notes,
-    read: async (start, end) => {
+    notes: [...found, ...notes, ...(cut ? [cutOff(stated, left, frames)] : [])],
+    read: async (start, end, channel = 'mean') => {
       const mono = new Float32Array(end - start);
       for (let from = start; from < end; from += blockFrames)
-        mono.set(mixDown((await part(from, Math.min(end, from + blockFrames))).channels), from - start);
+        mono.set(
+          mixDown((await part(from, Math.min(end, from + blockFrames))).channels, channel),
+          from - start,
+        );
       return mono;
     },
     close: () => file.close(),
@@ -105,8 +113,8 @@ async function openLarge(file: FileHandle, size: number, name: string): Promise<
 /** What programs write that do not know the size beforehand; the samples then go on to the file's end. */
 const unknownSize = 2 ** 32 - 1;
 
-const cutOff = (announced: number, left: number, frames: number) =>
-  `Its data chunk announces ${announced} bytes and has ${left}, as when a recording or a copy breaks off: ` +
+const cutOff = (stated: number, left: number, frames: number) =>
+  `Its data chunk announces ${stated} bytes and has ${left}, as when a recording or a copy breaks off: ` +
   `${count(frames, 'frame')} were read.`;
 
 /** The fmt chunk and where the samples lie; null where that is not plain to see. */
@@ -117,21 +125,26 @@ async function findChunks(file: FileHandle, size: number, name: string) {
     return new DataView(part.buffer);
   };
   const text = (view: DataView) => String.fromCharCode(...new Uint8Array(view.buffer));
-  if (!/^(RIFF|RF64|BW64)....WAVE$/s.test(text(await read(12, 0)))) return null;
+  if (!isWave(new Uint8Array((await read(12, 0)).buffer))) return null;
   let format: Uint8Array | null = null;
   let wide = unknownSize;
-  for (let at = 12; at + 8 <= size; ) {
+  const notes: string[] = [];
+  for (let at = 12, n = 0; at + 8 <= size && n < mostChunks; n++) {
     const header = await read(8, at);
     const id = text(header).slice(0, 4);
     const bytes = header.getUint32(4, true);
     // Sizes of 0 and 2^32 - 1 come from programs that did not know better; a ds64 chunk may.
-    const announced = bytes === unknownSize ? wide : bytes || unknownSize;
-    if (id === 'data') return format && { format, at: at + 8, announced };
+    const stated = bytes === unknownSize && wide !== unknownSize ? wide : bytes;
+    if (id === 'data')
+      return format && { format, at: at + 8, announced: stated || unknownSize, stated, notes };
     if (at + 8 + bytes > size) return null;
     if (id === 'fmt ' && bytes <= mostFormatBytes)
       format = new Uint8Array((await read(bytes, at + 8)).buffer);
     if (id === 'ds64' && bytes >= 16) wide = Number((await read(16, at + 8)).getBigUint64(8, true));
-    at += 8 + bytes + (bytes & 1);
+    at += 8 + bytes;
+    if (bytes % 2 === 0) continue;
+    if (at + 4 > size || !isKnownChunk(text(await read(4, at)))) at++;
+    else if (!notes.includes(missingPad)) notes.push(missingPad);
   }
   return null;
 }
@@ -140,7 +153,8 @@ async function findChunks(file: FileHandle, size: number, name: string) {
 async function ofOdd(file: FileHandle, name: string): Promise<Recording> {
   const head = new Uint8Array(headBytes);
   await readFully(file, head, 0, 0, name);
-  decodeWav(head, name);
+  // Of a WAV file, what is wrong may lie beyond the beginning.
+  if (!isWave(head)) decodeWav(head, name);
   const wav = decodeWav(await file.readFile(), name);
   await file.close();
   return ofWav(wav);

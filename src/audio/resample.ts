@@ -28,7 +28,7 @@ export interface WaveSource {
 }
 
 /**
- * Several waves of one rate at once; each comes back with its own length, ceil(to T / from).
+ * Several waves of one rate, as many at once as fit into a binding; each comes back with its own length, ceil(to T / from).
  * @throws ShapeError as `resample`.
  */
 export async function resampleBatch(
@@ -41,6 +41,14 @@ export async function resampleBatch(
   const longest = Math.max(0, ...waves.map((w) => w.length));
   if (from === to || longest === 0) return [...waves];
   const plan = resamplePlan(from, to, options);
+  const atOnce = Math.floor(engine.maxBinding / (4 * Math.max(longest, resampledLength(longest, plan))));
+  if (waves.length > 1 && waves.length > atOnce) {
+    const half = Math.ceil(waves.length / 2);
+    const parts = [waves.slice(0, half), waves.slice(half)];
+    const done: Float32Array[] = [];
+    for (const part of parts) done.push(...(await resampleBatch(engine, part, from, to, options)));
+    return done;
+  }
   const all = new Float32Array(waves.length * longest);
   waves.forEach((wave, i) => {
     all.set(wave, i * longest);

@@ -98,7 +98,13 @@ function eachBlock(
 }
 
 /** Throws if a float sample is NaN, infinite, or a float64 that float32 does not hold. */
-function checkFinite(channels: Float32Array[], format: Format, data: Uint8Array, name: string): void {
+function checkFinite(
+  channels: Float32Array[],
+  format: Format,
+  data: Uint8Array,
+  name: string,
+  start: number,
+): void {
   let bad = 0;
   let first = { channel: 0, frame: Number.POSITIVE_INFINITY };
   channels.forEach((samples, channel) => {
@@ -113,8 +119,9 @@ function checkFinite(channels: Float32Array[], format: Format, data: Uint8Array,
   const at = frame * format.blockAlign + (channel * format.container) / 8;
   const view = viewOf(data);
   const value = format.container === 64 ? view.getFloat64(at, true) : view.getFloat32(at, true);
+  const from = start > 0 ? ` from sample ${start} of each channel on` : '';
   throw new DataError(
-    `${name}: of its ${count(channels[0].length * channels.length, 'sample')} ${bad} ${bad === 1 ? 'is' : 'are'} NaN, infinite or too large for a 32-bit float, the first ${value} in channel ${channel} at sample ${frame}, both counted from 0; mend what wrote it, or cut that part out`,
+    `${name}: of its ${count(channels[0].length * channels.length, 'sample')}${from} ${bad} ${bad === 1 ? 'is' : 'are'} NaN, infinite or too large for a 32-bit float, the first ${value} in channel ${channel} at sample ${start + frame}, both counted from 0; mend what wrote it, or cut that part out`,
   );
 }
 
@@ -141,8 +148,9 @@ function countLowBits({ container, bits }: Format, data: Uint8Array): number {
  * A file that is cut off or whose head was never completed is read as far as whole frames go; `notes` says so.
  * Throws DataError where the file is something else, holds no frame where it should, contradicts itself, or has
  * samples that are NaN or infinite. Allocates what it returns and blocks of at most 65,536 samples.
+ * Where the bytes were cut out of a longer file, `start` is the frame they begin with there, for errors to count from.
  */
-export function decodeWav(bytes: Uint8Array, name: string): Wav {
+export function decodeWav(bytes: Uint8Array, name: string, start = 0): Wav {
   const { format, data, notes } = readChunks(bytes, name);
   const { sampleRate, container } = format;
   const frames = data.length / format.blockAlign;
@@ -165,7 +173,7 @@ export function decodeWav(bytes: Uint8Array, name: string): Wav {
     }),
   );
   if (format.tag === FLOAT) {
-    checkFinite(channels, format, data, name);
+    checkFinite(channels, format, data, name, start);
     return { sampleRate, channels, bits: container, encoding: 'float', notes };
   }
   const low = countLowBits(format, data);

@@ -59,14 +59,25 @@ const COMMON = new Set(
   ['fmt ', 'data', 'fact', 'LIST', 'bext', 'JUNK', 'PEAK', 'cue ', 'smpl', 'id3 '].map(idOf),
 );
 
+/** Whether an id is one that stands in many files. */
+export const isKnownChunk = (id: string): boolean => COMMON.has(idOf(id));
+
+/** Whether bytes begin as a WAV file that is read here does. */
+export function isWave(bytes: Uint8Array): boolean {
+  return ['RIFF', 'RF64', 'BW64'].includes(text(bytes, 0, 4)) && text(bytes, 8, 4) === 'WAVE';
+}
+
+export const missingPad =
+  'A pad byte after a chunk of odd size is missing: chunks were read from where they stand.';
+
 function checkKind({ bytes, name }: Source): void {
   if (bytes.length < 12) {
     throw new DataError(
       `${name}: is no RIFF WAVE file, it has ${count(bytes.length, 'byte')}; fetch it again`,
     );
   }
+  if (isWave(bytes)) return;
   const kind = text(bytes, 0, 4);
-  if (['RIFF', 'RF64', 'BW64'].includes(kind) && text(bytes, 8, 4) === 'WAVE') return;
   if (kind === 'RIFX') {
     throw new DataError(
       `${name}: is RIFX, a WAV with its bytes in the other order; convert it, for example with sox IN.wav -L OUT.wav`,
@@ -98,7 +109,7 @@ function endOf({ bytes, view, notes }: Source, { at, size }: Chunk): number {
   if (size % 2 === 0) return end;
   const next = end + 4 <= bytes.length ? view.getUint32(end, true) : 0;
   if (!COMMON.has(next)) return end + 1;
-  noteOnce(notes, 'A pad byte after a chunk of odd size is missing: chunks were read from where they stand.');
+  noteOnce(notes, missingPad);
   return end;
 }
 

@@ -11,6 +11,7 @@ import { type FaultKind, openRecording } from '../../src/audio/recording.ts';
 import { encodeWav } from '../../src/audio/wav.ts';
 import { type Engine, openEngine, Random, resample } from '../../src/node.ts';
 import { closeTo } from '../close.ts';
+import { chunk, fmt, riff, sampleBytes } from './wavBytes.ts';
 
 let engine: Engine;
 let root: string;
@@ -118,11 +119,41 @@ describe('readClips', () => {
       ['e.wav', 'constant', expect.stringMatching(/the constant value 0\.250/)],
       ['f.wav', 'unreadable', 'does not exist; check the path'],
       ['g.wav', 'unreadable', expect.stringMatching(/^is a link that leads back to itself/)],
-      ['i.wav', 'damaged', expect.stringMatching(/2147483647 to 8000 Hz/)],
+      ['i.wav', 'rate', expect.stringMatching(/2147483647 Hz.* -r 8000 /)],
       ['j.wav', 'silent', expect.stringMatching(/silent in its first 0\.06 s/)],
     ]);
     expect(notes).toEqual([['h.wav', expect.stringMatching(/^Is clipped: \d+\.\d % of its samples/)]]);
     await expect(read(true)).rejects.toThrow(/strict: .*b\.wav/);
+  });
+
+  test('a wrong scale and channels that cancel are said by name; floats a little above 1 are fine', async () => {
+    const float = (name: string, scale: number) =>
+      write(
+        name,
+        riff(
+          fmt({ tag: 3, bits: 32 }),
+          chunk(
+            'data',
+            [...noise(300)].flatMap((v) => sampleBytes((scale * v) / 0.3, 32, true)),
+          ),
+        ),
+      );
+    await float('a.wav', 16384);
+    await float('b.wav', 1e30);
+    await float('c.wav', 7.5);
+    const x = noise(300);
+    await write('d.wav', interleaved([x, x.map((v) => -v)], 8000));
+    const { clips, out } = await read();
+    expect(clips.map((c) => c.name)).toEqual(['c.wav']);
+    expect(out).toEqual([
+      [
+        'a.wav',
+        'scale',
+        expect.stringMatching(/samples up to 1\d{4}\S* where full scale is 1.*volume=1\/32768 /),
+      ],
+      ['b.wav', 'scale', expect.stringMatching(/samples up to 1\S*e\+30 where/)],
+      ['d.wav', 'silent', expect.stringMatching(/mean of its 2 channels, which cancel/)],
+    ]);
   });
 
   test('permission denied', async () => {
@@ -196,6 +227,46 @@ describe('openRecording', () => {
     const recording = await openRecording(join(dir, 'pad.wav'));
     expect(recording.notes).toEqual(expect.arrayContaining([expect.stringMatching(/pad byte/)]));
     expect(await recording.read(5, 9)).toEqual(mono.slice(5, 9));
+    await recording.close();
+  });
+
+  test('a pad byte missing far from the beginning', async () => {
+    const { bytes, mono } = large(2 ** 20 + 1007);
+    const list = chunk('LIST', new Uint8Array(70001)).slice(0, -1);
+    await write('far.wav', new Uint8Array([...bytes.subarray(0, 36), ...list, ...bytes.subarray(48)]));
+    const recording = await openRecording(join(dir, 'far.wav'));
+    expect(recording.notes).toEqual([expect.stringMatching(/pad byte/)]);
+    expect(await recording.read(5, 9)).toEqual(mono.slice(5, 9));
+    expect(recording.length).toBe(mono.length);
+    await recording.close();
+  });
+
+  test.each([0, 2 ** 32 - 1])('a large file whose size is unknown, %i, is noted', async (stated) => {
+    const { bytes, mono } = large(2 ** 20 + 1007);
+    new DataView(bytes.buffer).setUint32(52, stated, true);
+    await write('unknown.wav', bytes);
+    const recording = await openRecording(join(dir, 'unknown.wav'));
+    expect(recording.length).toBe(mono.length);
+    expect(recording.notes).toEqual([
+      expect.stringMatching(new RegExp(`announces ${stated} bytes and has ${4 * mono.length}`)),
+    ]);
+    await recording.close();
+  });
+
+  test('what is no number in a large file is found at its place in the file', async () => {
+    const frames = 2 ** 20 + 5000;
+    const head = riff(fmt({ tag: 3, bits: 32 }), chunk('data', [], 4 * frames));
+    const bytes = new Uint8Array(head.length + 4 * frames);
+    bytes.set(head);
+    const at = 2 ** 20 + 4321;
+    new DataView(bytes.buffer).setFloat32(head.length + 4 * at, Number.NaN, true);
+    await write('nan.wav', bytes);
+    const recording = await openRecording(join(dir, 'nan.wav'));
+    await expect(recording.read(0, frames)).rejects.toThrow(
+      `from sample ${2 ** 20} of each channel on 1 is NaN`,
+    );
+    await expect(recording.read(0, frames)).rejects.toThrow(`at sample ${at},`);
+    await recording.close();
   });
 
   test('RF64: the size is in another chunk, and what follows the samples is no sample', async () => {

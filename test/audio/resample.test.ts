@@ -206,6 +206,16 @@ describe('recordings', () => {
       closeTo(batch[i], reference(wave, 3, 2, bestQuality), forward, `wave ${i}`);
     }
     expect((await resampleBatch(engine, waves, 5, 5))[1]).toBe(waves[1]);
+    // Where a binding holds few of them, they go in several batches.
+    const held = { maxBinding: engine.maxBinding };
+    const many = Array.from({ length: 7 }, (_, i) => noise(2000 + i, i));
+    const atOnce = await resampleBatch(engine, many, 3, 2);
+    Object.assign(engine, { maxBinding: 20_000 });
+    try {
+      expect(await resampleBatch(engine, many, 3, 2)).toEqual(atOnce);
+    } finally {
+      Object.assign(engine, held);
+    }
     expect(await resampleSource(engine, source(waves[1], 5), 5)).toEqual(waves[1]);
   });
 });
