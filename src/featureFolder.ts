@@ -46,6 +46,16 @@ export interface FeatureIndex {
 
 const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
+function isClip(c: StoredClip | null): boolean {
+  const { name, label, speaker, index, split } = c ?? ({} as Partial<StoredClip>);
+  return (
+    typeof name === 'string' &&
+    [label, speaker].every((value) => value === null || typeof value === 'string') &&
+    (index === null || Number.isFinite(index)) &&
+    (split === 'train' || split === 'test')
+  );
+}
+
 export class FeatureFolder {
   readonly dir: string;
   readonly index: FeatureIndex;
@@ -79,7 +89,7 @@ export class FeatureFolder {
     };
     if (index?.kind !== 'features') fail('is no index of features');
     if (index.formant !== version) fail(`format version ${index.formant}, this formant reads ${version}`);
-    const { clips, shards, settings, frames, intake } = index;
+    const { clips, shards, settings, frames, intake, labels, speakers } = index;
     const good =
       [clips, shards, intake?.leftOut].every(Array.isArray) &&
       settings !== null &&
@@ -87,7 +97,8 @@ export class FeatureFolder {
       Number.isSafeInteger(frames) &&
       shards.every((s) => /^shard-\d+\.safetensors$/.test(s?.file) && s.clips > 0) &&
       shards.reduce((n, s) => n + s.clips, 0) === clips.length &&
-      clips.every((c) => typeof c?.name === 'string' && ['train', 'test'].includes(c.split));
+      clips.every(isClip) &&
+      [labels, speakers].every((names) => Array.isArray(names) && names.every((n) => typeof n === 'string'));
     if (!good) fail('is damaged');
     return new FeatureFolder(dir, index);
   }

@@ -149,6 +149,12 @@ function configOf(options: TrainOptions): TrainConfig {
   try {
     let config: TrainConfig = { ...presetConfig(preset, model), ...given };
     for (const assignment of options.set ?? []) config = setOption(config, assignment);
+    const set = (options.set ?? []).some((assignment) => assignment.startsWith('weight='));
+    if ((options.weight !== undefined || set) && config.likelihood !== 'fixed')
+      throw new UsageError(
+        `--weight ${config.weight}: of the fixed likelihood alone, this is ${config.likelihood}; leave it out, or give ` +
+          '--likelihood fixed',
+      );
     return checkConfig(config);
   } catch (error) {
     throw new UsageError((error as Error).message);
@@ -170,6 +176,11 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult &
       `${name}: made with other settings than ${folder.path('config.json')}; restore that file`,
     );
   const config = { ...stored.config, ...(options.epochs === undefined ? {} : { epochs: options.epochs }) };
+  try {
+    checkConfig(config);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
   const source = await openData(stored.data, options.strict);
   return withEngine(options, async (engine) => {
     const { features } = from.info;

@@ -214,6 +214,13 @@ describe('preprocess', () => {
       index((i) => Object.assign(i, { clips: [] })),
       /features\.json: is damaged/,
     ],
+    [
+      'with labels that are no names',
+      index((i) => {
+        for (const clip of i.clips as { label: unknown }[]) clip.label = 3;
+      }),
+      /features\.json: is damaged/,
+    ],
     ['without a shard', (path) => rmSync(shard(path)), /shard-00000\.safetensors: is missing/],
     [
       'with one bit turned in a shard',

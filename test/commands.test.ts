@@ -196,12 +196,68 @@ test('generate stops at Ctrl-C with whole files, and says which', async () => {
   expect(decodeWav(readFileSync(files[files.length - 1]), 'last').channels[0]).toHaveLength(8192);
 });
 
+/** Replaces parts of the metadata of a file of ours. */
+function change(
+  name: string,
+  to: (metadata: { config: object; features: object; position: object }) => Record<string, object>,
+) {
+  const { tensors, metadata } = readSafetensors(readFileSync(name), name);
+  const { config = '{}', features = '{}', position = '{}' } = metadata;
+  const [c, f, p] = [config, features, position].map((text) => JSON.parse(text));
+  const changed = Object.entries(to({ config: c, features: f, position: p }));
+  const entries = changed.map(([key, value]) => [key, JSON.stringify(value)]);
+  writeFileSync(name, writeSafetensors(tensors, { ...metadata, ...Object.fromEntries(entries) }));
+}
+
+test('--resume with epochs that the warm-up fills is refused before config.json is touched', async () => {
+  const out = join(dir, 'warm');
+  cpSync(join(dir, 'run_a'), out, { recursive: true });
+  const warm = { epochs: 4, warmup: 3 };
+  const last = readFileSync(join(out, 'checkpoints', 'last'), 'utf8').trim();
+  change(join(out, 'checkpoints', last, 'state.safetensors'), ({ config, position }) => ({
+    config: { ...config, ...warm },
+    position: { ...position, step: 4 },
+  }));
+  const stored = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+  const before = JSON.stringify({ ...stored, config: { ...stored.config, ...warm } });
+  writeFileSync(join(out, 'config.json'), before);
+  const { code, stderr } = await run('train', '--resume', out, '--epochs', '3');
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/warmup 3: all of the 3 epochs/)]);
+  expect(readFileSync(join(out, 'config.json'), 'utf8')).toBe(before);
+});
+
 describe('bad input: one clear line, the right code, nothing overwritten', () => {
   const cases: [string, () => [string, ...string[]], number, RegExp][] = [
     ['an unknown flag', () => ['train', '--speed', '9'], 2, /unknown option '--speed'/],
     ['an unknown preset', () => ['train', '--preset', 'x'], 2, /'x' is invalid.*demo/],
     ['a batch of 0', () => ['train', '--batch', '0'], 2, /'0' is invalid.*at least 1/],
     ['an unknown setting', () => ['train', '--set', 'colour=red'], 2, /--set colour=red.*latent/],
+    [
+      'a weight that the likelihood does not take',
+      () => ['train', '--likelihood', 'bernoulli', '--weight', '3'],
+      2,
+      /--weight 3: of the fixed likelihood alone/,
+    ],
+    [
+      'a latent that the weights of the file are not of',
+      () => ['generate', '--run', tampered('latent', { latent: 1e7 }, {})],
+      1,
+      /model\.safetensors: does not fit this model.*mu\.weight has shape \(4, 16\), not \(10000000, 16\)/,
+    ],
+    ...(
+      [
+        [{ hopLength: 0 }, /features\.hopLength is 0, not a whole number from 1/],
+        [{ length: 1e15 }, /features\.length is 1000000000000000, not a whole number/],
+        [{ nFft: 2 ** 40 }, /features\.nFft is 1099511627776/],
+        [{ sampleRate: 0.5 }, /features\.sampleRate is 0\.5/],
+        [{ fMax: 4001 }, /features\.fMin 0 and features\.fMax 4001 are no range/],
+      ] as const
+    ).map(([features, message]): (typeof cases)[number] => [
+      `features of ${JSON.stringify(features)}`,
+      () => ['generate', '--run', tampered(Object.keys(features)[0], {}, features)],
+      1,
+      new RegExp(`model\\.safetensors: ${message.source}.*restore it`),
+    ]),
     ['an unknown adapter', () => ['doctor', '--adapter', 'warp'], 2, /warp.*swiftshader/],
     ['a folder that is not there', () => ['train', '--data', 'nowhere'], 1, /nowhere: does not exist/],
     [
@@ -349,6 +405,15 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
     const { tensors, metadata } = readSafetensors(readFileSync(name), name);
     const labels = JSON.stringify(['../../escaped', '1', '2', '3']);
     writeFileSync(name, writeSafetensors(tensors, { ...metadata, labels }));
+    return path;
+  };
+  const tampered = (name: string, config: object, features: object) => {
+    const path = join(dir, `tampered-${name}`);
+    cpSync(trained(), path, { recursive: true });
+    change(join(path, 'model.safetensors'), (metadata) => ({
+      config: { ...metadata.config, ...config },
+      features: { ...metadata.features, ...features },
+    }));
     return path;
   };
   const damaged = () => {

@@ -7,14 +7,14 @@
 
 import type { FeatureSettings } from '../audio/features.ts';
 import type { Engine } from '../engine/engine.ts';
-import { CheckpointError } from '../engine/errors.ts';
-import type { Parameters } from '../engine/params.ts';
-import type { HostArray } from '../engine/tensor.ts';
+import { CheckpointError, ShapeError } from '../engine/errors.ts';
+import { type Parameters, refuseDifferences } from '../engine/params.ts';
+import { type HostArray, type Shape, sameShape, shapeText } from '../engine/tensor.ts';
 import { checkConfig, type TrainConfig } from './presets.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import { splitFloats } from './stateDict.ts';
 import type { TrainState } from './trainer.ts';
-import { Vae } from './vae.ts';
+import { Vae, vaeShapes } from './vae.ts';
 
 /** Raised when a file's meaning changes; older ones are read, later ones refused. */
 const version = 2;
@@ -210,29 +210,51 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckp
   };
 }
 
-const featureKeys = [
-  'sampleRate',
-  'length',
-  'pad',
-  'nFft',
-  'hopLength',
-  'nMels',
-  'fMin',
-  'fMax',
-  'dynamicRange',
-  'maxDb',
-];
+/** What each setting of features may be: whole or not, from, to. Far beyond any use, and far below what hangs. */
+const featureRanges: Record<keyof FeatureSettings, readonly [whole: boolean, least: number, most: number]> = {
+  sampleRate: [true, 1, 2 ** 31],
+  length: [true, 1, 2 ** 24],
+  pad: [true, 0, 2 ** 20],
+  nFft: [true, 2, 2 ** 16],
+  hopLength: [true, 1, 2 ** 24],
+  nMels: [true, 1, 4096],
+  fMin: [false, 0, 2 ** 30],
+  fMax: [false, 0, 2 ** 30],
+  dynamicRange: [false, 1e-3, 1000],
+  maxDb: [false, -1000, 1000],
+};
+
+/** What is wrong with settings of features, or null. */
+function featureFault(features: FeatureSettings): string | null {
+  const values = (features ?? {}) as unknown as Record<string, unknown>;
+  for (const [key, [whole, least, most]] of Object.entries(featureRanges)) {
+    const value = values[key];
+    const fine = whole ? Number.isSafeInteger(value) : Number.isFinite(value);
+    if (!fine || (value as number) < least || (value as number) > most)
+      return (
+        `features.${key} is ${JSON.stringify(value)}, not a ${whole ? 'whole number' : 'number'} from ${least} ` +
+        `to ${most}`
+      );
+  }
+  const { length, pad, nFft, sampleRate, fMin, fMax } = features;
+  if (length + 2 * pad < nFft)
+    return `features.length ${length} and twice features.pad ${pad} are less than a frame of features.nFft ${nFft}`;
+  if (!(fMin < fMax && fMax <= sampleRate / 2))
+    return `features.fMin ${fMin} and features.fMax ${fMax} are no range within half of features.sampleRate ${sampleRate}`;
+  return null;
+}
 
 function checkInfo(info: ModelInfo, name: string): void {
   const { config, features, labels } = info;
   const fail = (what: string) => {
-    throw new CheckpointError(`${name}: ${what} in its metadata; the file is damaged or of another model`);
+    throw new CheckpointError(
+      `${name}: ${what} in its metadata; the file is damaged or of another model, restore it`,
+    );
   };
   if (!config || typeof config !== 'object' || !Array.isArray(config.channels)) fail('no configuration');
   if (!Array.isArray(labels) || !labels.every((l) => typeof l === 'string')) fail('no list of labels');
-  const values = (features ?? {}) as unknown as Record<string, unknown>;
-  const odd = featureKeys.find((key) => !Number.isFinite(values[key]));
-  if (odd) fail(`features.${odd} is ${JSON.stringify(values[odd])}`);
+  const fault = featureFault(features);
+  if (fault) fail(fault);
   try {
     checkConfig(config);
   } catch (error) {
@@ -240,11 +262,38 @@ function checkInfo(info: ModelInfo, name: string): void {
   }
 }
 
+/** Refuses the tensors of a file that are not those of these shapes, by name. */
+function compareShapes(
+  found: Record<string, { readonly shape: Shape }>,
+  wanted: Record<string, Shape>,
+  name: string,
+) {
+  const lines = Object.entries(wanted).flatMap(([key, shape]) =>
+    !Object.hasOwn(found, key)
+      ? [`${key} ${shapeText(shape)} is missing`]
+      : sameShape(found[key].shape, shape)
+        ? []
+        : [`${key} has shape ${shapeText(found[key].shape)}, not ${shapeText(shape)}`],
+  );
+  for (const [key, { shape }] of Object.entries(found))
+    if (!Object.hasOwn(wanted, key)) lines.push(`${key} ${shapeText(shape)} is not part of this model`);
+  refuseDifferences(lines, name);
+}
+
 /** The network of a model file with its weights loaded. @throws CheckpointError if they do not fit each other. */
 export function buildModel(engine: Engine, file: ModelFile, frames: number, name: string): Vae {
   const { channels, kernel, hidden, latent, model } = file.config;
   const classes = model === 'cvae' ? file.labels.length : 0;
   const network = { inputs: file.features.nMels, frames, channels, kernel, hidden, latent, classes };
+  // Sizes in a file may be lies: they are held against its tensors before anything of that size is made.
+  let shapes: Record<string, Shape>;
+  try {
+    shapes = vaeShapes(network);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new CheckpointError(`${name}: ${error.message}; the file is damaged, restore it`);
+  }
+  compareShapes(file.params, shapes, name);
   const vae = new Vae(engine, network, 0);
   vae.params.load(file.params, name);
   return vae;

@@ -125,7 +125,8 @@ export class Trainer {
   /**
    * Trains until `config.epochs` are done. State taken while an event is handled includes all its steps.
    * @param pauseEvery events come at least at multiples of this many steps, so that a checkpoint can be made there
-   * @throws NonFiniteError if a loss or gradient was not finite; the parameters are those before that step.
+   * @throws NonFiniteError if a loss or gradient was not finite, and the parameters are those before that step; or if an
+   *   epoch's evaluation was not, and its event does not come.
    */
   async *train(pauseEvery = 0): AsyncGenerator<TrainEvent> {
     const { epochs, batch, seed } = this.config;
@@ -263,6 +264,8 @@ export class Trainer {
     const row: EpochRow = { epoch, train: { loss, recon, kl }, seconds };
     if (this.#data.valid) row.valid = await this.evaluate('valid');
     if (this.#data.test) row.test = await this.evaluate('test');
+    for (const split of ['valid', 'test'] as const)
+      if (row[split]) checkFinite(row[split], `epoch ${epoch}, ${split} split`, this.config);
     return row;
   }
 
@@ -277,10 +280,23 @@ export class Trainer {
   }
 }
 
+/** @throws NonFiniteError unless all figures are finite. */
+function checkFinite(figures: Evaluation, where: string, config: TrainConfig): void {
+  if (Object.values(figures).every(Number.isFinite)) return;
+  throw new NonFiniteError(
+    `${where}: reconstruction ${figures.recon}, KL ${figures.kl}: not finite, the weights of this epoch are of no use. ` +
+      advice(config),
+  );
+}
+
+function advice({ clipNorm }: TrainConfig): string {
+  const clip = clipNorm > 0 ? '' : 'clipped gradients (--set clipNorm=1), ';
+  return `Try a lower learning rate (--lr), ${clip}a longer warm-up (--set betaWarmup=5) or another seed`;
+}
+
 function notFinite(step: number, loss: number, gradNorm: number, config: TrainConfig): NonFiniteError {
-  const clip = config.clipNorm > 0 ? '' : 'clipped gradients (--set clipNorm=1), ';
   return new NonFiniteError(
     `step ${step}: loss ${loss}, gradient norm ${gradNorm}: not finite. The weights are those before this step. ` +
-      `Try a lower learning rate (--lr), ${clip}a longer warm-up (--set betaWarmup=5) or another seed`,
+      advice(config),
   );
 }

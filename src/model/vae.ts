@@ -8,7 +8,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { Parameters } from '../engine/params.ts';
-import { shapeText, type Tensor } from '../engine/tensor.ts';
+import { type Shape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
 import { concat, maxPool1d, reparameterize, reshape } from '../shaders/index.ts';
 import { Conv1d, ConvTranspose1d, type Init, Linear } from './layers.ts';
 
@@ -55,9 +55,9 @@ export class Vae {
   /** Shape of one example after the encoder's levels. */
   readonly #inner: readonly [number, number];
 
-  /** @throws ShapeError if the configuration is impossible. */
+  /** @throws ShapeError if the configuration is impossible, or its weights are more than the device binds. */
   constructor(engine: Engine, config: VaeConfig, seed: number) {
-    checkConfig(config);
+    checkSize(engine, config);
     const { inputs, frames, channels, kernel, hidden, latent, classes } = config;
     this.config = config;
     this.params = new Parameters(engine);
@@ -132,6 +132,44 @@ export class Vae {
     if (x.rank !== 3 || x.shape[1] !== inputs || x.shape[2] !== frames)
       throw new ShapeError(`vae: x ${shapeText(x.shape)}; this model takes (B, ${inputs}, ${frames})`);
   }
+}
+
+/**
+ * Names and shapes of the parameters of such a model, which is not built.
+ * @throws ShapeError if the configuration is impossible.
+ */
+export function vaeShapes(config: VaeConfig): Record<string, Shape> {
+  checkConfig(config);
+  const { inputs, frames, channels, kernel, hidden, latent, classes } = config;
+  const widths = [inputs, ...channels];
+  const down = [...widths].reverse();
+  const flat = (down[0] * frames) / 2 ** channels.length;
+  const shapes: Record<string, Shape> = {};
+  const layer = (name: string, weight: Shape, outputs: number) => {
+    shapes[`${name}.weight`] = weight;
+    shapes[`${name}.bias`] = [outputs];
+  };
+  const linear = (name: string, from: number, to: number) => layer(name, [to, from], to);
+  for (const [i, C] of channels.entries()) layer(`conv.${i}`, [C, widths[i], kernel], C);
+  linear('fc', flat + classes, hidden);
+  linear('mu', hidden, latent);
+  linear('logvar', hidden, latent);
+  linear('fc1', latent + classes, hidden);
+  linear('fc2', hidden, flat);
+  for (const i of channels.keys()) layer(`deconv.${i}`, [down[i], down[i + 1], 4], down[i + 1]);
+  return shapes;
+}
+
+/** Refuses by count, before initial values are drawn. */
+function checkSize(engine: Engine, config: VaeConfig): void {
+  const sizes = Object.entries(vaeShapes(config)).map(([name, shape]) => ({ name, shape, n: sizeOf(shape) }));
+  const count = sizes.reduce((sum, { n }) => sum + n, 0);
+  if (4 * count <= engine.maxBinding) return;
+  const most = sizes.reduce((a, b) => (b.n > a.n ? b : a));
+  throw new ShapeError(
+    `vae: ${count} weights are ${4 * count} bytes, this device binds ${engine.maxBinding} at most; make hidden, latent ` +
+      `or channels smaller (the largest is ${most.name} ${shapeText(most.shape)})`,
+  );
 }
 
 function checkConfig(c: VaeConfig): void {

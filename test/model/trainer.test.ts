@@ -9,6 +9,7 @@ import { reconstructionTerm } from '../../src/model/objective.ts';
 import { checkConfig, setOption } from '../../src/model/presets.ts';
 import { samplePrior } from '../../src/model/sampling.ts';
 import { Trainer } from '../../src/model/trainer.ts';
+import { vaeShapes } from '../../src/model/vae.ts';
 import { type Engine, NonFiniteError, openEngine, Random, Vae, vaeLoss } from '../../src/node.ts';
 import { RunFolder } from '../../src/runFolder.ts';
 import { trainRun } from '../../src/trainRun.ts';
@@ -283,4 +284,42 @@ test('settings are checked by name and value', () => {
   ])
     expect(() => setOption(small, text), text).toThrow();
   expect(() => checkConfig({ ...small, seed: -1 })).toThrow(/seed -1/);
+});
+
+test('figures that are not finite end the training: no epoch is reported, nothing is saved', async () => {
+  const folder = await RunFolder.create(join(dir, 'overshot'));
+  const config = { ...small, batch: 20, epochs: 1, lr: 999_999, optimizer: 'sgd' as const };
+  const info = {
+    config,
+    features: { ...referenceFeatures, nMels: mels, maxDb: 0 },
+    labels: [...data.labels],
+  };
+  const signal = new AbortController().signal;
+  const run = { engine, folder, info, data, from: null, checkpointEvery: 0, signal };
+  const reopen = () => Promise.reject(new Error('not lost'));
+  await expect(trainRun({ ...run, reopen })).rejects.toThrow(
+    expect.objectContaining({
+      name: 'NonFiniteError',
+      message: expect.stringMatching(/epoch 1, valid split: .*not finite.*lower learning rate/),
+    }),
+  );
+  expect(existsSync(folder.path('model.safetensors'))).toBe(false);
+  expect(readFileSync(folder.path('metrics.jsonl'), 'utf8')).not.toContain('"epoch"');
+});
+
+describe('sizes are known before anything is made', () => {
+  const config = { inputs: 6, frames: 16, channels: [5, 7], kernel: 3, hidden: 9, latent: 4, classes: 2 };
+  test.each([config, { ...config, classes: 0, channels: [1], kernel: 1 }])('%j', (given) => {
+    const built = new Vae(engine, given, 1).params.tensors;
+    const shapes = [...built].map(([name, t]) => [name, [...t.shape]]);
+    expect(Object.entries(vaeShapes(given)).sort()).toEqual(shapes.sort());
+  });
+
+  test('a model too large to bind is refused with the layer that makes it so', () => {
+    const since = performance.now();
+    expect(() => new Vae(engine, { ...config, hidden: 1e9 }, 1)).toThrow(
+      /vae: \d+ weights are \d+ bytes, this device binds \d+ at most; make hidden.*fc\.weight/,
+    );
+    expect(performance.now() - since).toBeLessThan(1000);
+  });
 });
