@@ -1,12 +1,16 @@
 // Recordings longer than a block or a model's window: the same as in one piece, and without seams.
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FeatureSettings, frameCount } from '../../src/audio/features.ts';
 import { featuresToWave, framesOf, waveToFeatures } from '../../src/audio/long.ts';
 import { reconstructWave, throughWindows, windowCount } from '../../src/model/reconstruct.ts';
 import {
+  decodeWav,
   type Engine,
   featuresToWaves,
+  measureLevel,
   mul,
   openEngine,
   Random,
@@ -76,6 +80,7 @@ describe('blocks', () => {
 
 describe('windows', () => {
   const rows = 16;
+  const same = (t: Parameters<typeof mul>[0]) => mul(t, engine.tensor([1]));
   test.each([
     [64, 64],
     [64, 64 + 32 * 70],
@@ -112,7 +117,6 @@ describe('windows', () => {
     const length = 8000 * 4 + 17;
     const tone = Float32Array.from({ length }, (_, i) => 0.3 * Math.sin((2 * Math.PI * 440 * i) / 8000));
     const own = { ...referenceFeatures, maxDb: 40 };
-    const same = (t: Parameters<typeof mul>[0]) => mul(t, engine.tensor([1]));
     const { wave, windows, dbRmse } = await reconstructWave(engine, same, tone, 64, own);
     expect([wave.length, windows, dbRmse]).toEqual([length, 7, 0]);
     const levels: number[] = [];
@@ -123,5 +127,16 @@ describe('windows', () => {
     const mean = levels.reduce((a, b) => a + b) / levels.length;
     expect(Math.abs(mean - 10 * Math.log10(0.045))).toBeLessThan(1);
     for (const level of levels) expect(Math.abs(level - mean)).toBeLessThan(1);
+  });
+
+  test('speech keeps its level where the model changes nothing', async () => {
+    const digits = join(import.meta.dirname, '..', '..', 'data', 'digits');
+    const names = readdirSync(digits).filter((name) => name.endsWith('.wav'));
+    for (const name of names.filter((_, i) => i % 100 === 0)) {
+      const before = decodeWav(readFileSync(join(digits, name)), name).channels[0];
+      const { wave } = await reconstructWave(engine, same, before, 64, { ...referenceFeatures, maxDb: 20 });
+      const change = measureLevel(wave).rms - measureLevel(before).rms;
+      expect(Math.abs(change), name).toBeLessThan(0.5);
+    }
   });
 });
