@@ -1,11 +1,13 @@
 // Capture and replay. The first run of a captured function executes it as usual while every dispatch is noted down
 // as {pipeline, bind group, grid}; later runs write the inputs, encode that list in one pass and submit once. Both
 // give the same bits, because they are the same dispatches on the same buffers. The buffers belong to the capture
-// until it is disposed. What JavaScript computes anew for each step (noise, learning rate, step count) is a feed. A
-// captured backward overwrites the gradients, so that a replay does not add to the last one's.
+// until it is disposed. What JavaScript computes anew for each step (noise, learning rate, step count) is a feed. What
+// else JavaScript decided in the first run is noted (notes.ts): a replay that would do another thing now is refused.
+// So a captured backward needs stale gradients, by the step of an optimiser or zeroGrad(), inside or before the run.
 
 import type { Engine } from './engine.ts';
 import { DeviceError, ShapeError } from './errors.ts';
+import type { CaptureNotes } from './notes.ts';
 import type { Pool } from './pool.ts';
 import type { Cost, Dispatch } from './stream.ts';
 import { type HostArray, sameShape, shapeText, sizeOf, type Tensor } from './tensor.ts';
@@ -26,7 +28,9 @@ export class Capture<Out> {
     inputs: Record<string, Tensor>;
     out: Out;
     pool: Pool;
+    notes: CaptureNotes;
   } | null = null;
+  #disposed = false;
 
   constructor(engine: Engine, name: string, step: (inputs: Record<string, Tensor>) => Out) {
     this.#engine = engine;
@@ -47,10 +51,14 @@ export class Capture<Out> {
   /**
    * Runs the step. The tensors it returned are the same every time and hold the latest run's values.
    * @throws ShapeError if an input is missing, unknown or of another shape than in the first run.
+   * @throws DeviceError after dispose(), and where a replay would do something else than the step now would: gradients
+   * are there that were not in the first run, or the reverse, or a tensor from outside was disposed.
    */
   run(inputs: Inputs): Out {
     const engine = this.#engine;
     engine.check();
+    if (this.#disposed)
+      throw new DeviceError(`capture ${this.name}: used after dispose(); make another capture`);
     if (engine.stream.recording)
       throw new DeviceError(
         `capture ${this.name}: run inside another capture; call its function directly instead`,
@@ -63,15 +71,18 @@ export class Capture<Out> {
     const recorded = this.#recorded;
     if (!recorded) return this.#record(inputs);
     this.#compare(inputs, recorded.inputs);
+    recorded.notes.check(`capture ${this.name}`);
     engine.stream.submit();
     for (const [name, tensor] of Object.entries(recorded.inputs)) engine.upload(tensor, inputs[name].data);
     for (const feed of recorded.feeds) feed();
     engine.stream.replay(recorded.list, this.#cost);
+    recorded.notes.apply();
     return recorded.out;
   }
 
-  /** Gives the capture's buffers back to the pool; its outputs are gone with them. */
+  /** Gives the capture's buffers back to the pool; its outputs are gone with them, and it cannot run again. */
   dispose(): void {
+    this.#disposed = true;
     this.#engine.stream.submit();
     this.#engine.bindGroups.clear();
     this.#recorded?.pool.close();
@@ -82,6 +93,7 @@ export class Capture<Out> {
     const engine = this.#engine;
     engine.stream.startRecording();
     const session = engine.enterCapture();
+    const { notes } = session;
     try {
       const inputs: Record<string, Tensor> = {};
       for (const [name, { data, shape }] of Object.entries(host)) {
@@ -90,7 +102,8 @@ export class Capture<Out> {
       }
       const out = engine.scope(() => this.#step(inputs));
       const list = engine.stream.stopRecording();
-      this.#recorded = { list, feeds: session.feeds, inputs, out, pool: session.pool };
+      notes.finish(session.pool);
+      this.#recorded = { list, feeds: session.feeds, inputs, out, pool: session.pool, notes };
       return out;
     } catch (error) {
       engine.stream.stopRecording();

@@ -8,6 +8,7 @@ import { Capture, type Feed } from './capture.ts';
 import { type AdapterSummary, adoptDevice, type OpenDevice, openDevice } from './device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
 import { maxGroups, Pipelines } from './kernel.ts';
+import { CaptureNotes } from './notes.ts';
 import { Pool, usage } from './pool.ts';
 import { Profiler } from './profile.ts';
 import { Stream } from './stream.ts';
@@ -36,9 +37,8 @@ export class Engine {
   readonly maxGroups: number;
   /** Whether operations are put on the tape; see noGrad. */
   gradMode = true;
-  /** Number of the capture being recorded, 0 outside any. */
-  captureSerial = 0;
-  #captures = 0;
+  /** What the capture being recorded assumes, null outside any. */
+  notes: CaptureNotes | null = null;
   /** Called once if the device is lost, with the reason. */
   onLost: ((reason: string) => void) | null = null;
   readonly #open: OpenDevice;
@@ -265,21 +265,22 @@ export class Engine {
   }
 
   /** Used by Capture: allocate from a pool of its own, outside the caller's scopes, and collect feeds. */
-  enterCapture(): { pool: Pool; feeds: Feed[]; leave: () => void } {
+  enterCapture(): { pool: Pool; feeds: Feed[]; notes: CaptureNotes; leave: () => void } {
     const scopes = this.#scopes;
     const pool = this.#root.fork();
     const feeds: Feed[] = [];
     this.#scopes = [];
     this.#pool = pool;
     this.#feeds = feeds;
-    this.captureSerial = ++this.#captures;
+    const notes = new CaptureNotes();
+    this.notes = notes;
     const leave = () => {
       this.#scopes = scopes;
       this.#pool = this.#root;
       this.#feeds = null;
-      this.captureSerial = 0;
+      this.notes = null;
     };
-    return { pool, feeds, leave };
+    return { pool, feeds, notes, leave };
   }
 
   /** Starts timing every dispatch; end with `stop()` of the result. @throws DeviceError without timestamps. */

@@ -63,7 +63,8 @@ interface Pending {
 /**
  * Writes the gradient of `loss`, a tensor of one element, to `grad` of every parameter it depends on. The first
  * backward after an optimiser step (or zeroGrad) overwrites the gradients, later ones add to them.
- * @param wanted tensors that are no parameters whose gradients are returned, in order.
+ * @param wanted tensors whose gradients are returned, in order; for a parameter that is its `grad`, with what earlier
+ * backwards left there.
  * @throws ShapeError if the loss has more than one element or depends on no parameter.
  */
 export function backward(loss: Tensor, wanted: readonly Tensor[] = []): Tensor[] {
@@ -81,7 +82,7 @@ function ones(loss: Tensor): Tensor {
   }));
 }
 
-/** `backward` from several outputs with a given gradient each. */
+/** `backward` from several outputs with a given gradient each; those of an output given twice are summed. */
 export function backwardFrom(
   seeds: readonly (readonly [Tensor, Tensor])[],
   wanted: readonly Tensor[] = [],
@@ -94,12 +95,12 @@ export function backwardFrom(
       throw new ShapeError(
         `backward: gradient ${shapeText(gradient.shape)} for a tensor of shape ${shapeText(tensor.shape)}`,
       );
-    pending.set(tensor, { tensor: gradient, own: false });
   }
+  for (const [tensor, gradient] of seeds) sum(tensor, { tensor: gradient, own: false }, pending);
   for (const node of reachable(seeds.map(([t]) => t))) visit(node, pending);
   return wanted.map((t) => {
-    const found = pending.get(t);
-    if (found) return found.tensor;
+    const found = t.grad && !t.gradStale ? t.grad : pending.get(t)?.tensor;
+    if (found) return found;
     const zero = t.engine.empty(t.shape);
     fill(zero, 0);
     return zero;
@@ -167,7 +168,8 @@ function ownGradient(input: Tensor, pending: Map<Tensor, Pending>): Tensor | nul
 /** A parameter's gradient if a backward has begun it already, to be added to. */
 function startedGradient(input: Tensor): Tensor | null {
   if (input.gradStale) return null;
-  if (input.gradSince !== input.engine.captureSerial)
+  const { notes } = input.engine;
+  if (notes && !notes.began(input))
     throw new DeviceError(
       'backward: a captured step would add, at every replay, to a gradient that was there before the capture (or ' +
         'that a capture left there); call zeroGrad() of the parameters first',
@@ -180,7 +182,6 @@ function claim(input: Tensor, pending: Map<Tensor, Pending>): Tensor | null {
   if (input.grad) {
     if (startedGradient(input)) return null;
     input.gradStale = false;
-    input.gradSince = input.engine.captureSerial;
     return input.grad;
   }
   if (pending.has(input)) return null;

@@ -4,7 +4,7 @@
 // part of every state, but without a gradient: their slices of the gradient buffer stay zero.
 
 import type { Engine } from './engine.ts';
-import { CheckpointError, ShapeError } from './errors.ts';
+import { CheckpointError, DeviceError, ShapeError } from './errors.ts';
 import { fill } from './primitives.ts';
 import {
   checkShape,
@@ -26,6 +26,7 @@ export class Parameters {
   readonly #initial = new Map<string, Float32Array>();
   #floats = 0;
   #flat: { values: Tensor; grads: Tensor } | null = null;
+  #disposed = false;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -94,13 +95,13 @@ export class Parameters {
 
   /** Forgets the gradients: the next backward overwrites them. */
   zeroGrad(): void {
-    for (const t of this.#tensors.values()) t.gradStale = true;
+    for (const t of this.#tensors.values()) if (t.grad) t.gradStale = true;
   }
 
   /** For optimisers: gradients of parameters that no backward reached are set to zero. */
   completeGrads(): void {
     for (const t of this.#tensors.values())
-      if (t.gradStale && t.grad) {
+      if (t.grad && t.gradStale) {
         fill(t.grad, 0);
         t.gradStale = false;
       }
@@ -163,7 +164,9 @@ export class Parameters {
     this.values.write(this.join(state, where));
   }
 
+  /** Gives the buffers back; every later use of a parameter throws a DeviceError. */
   dispose(): void {
+    this.#disposed = true;
     if (!this.#flat) return;
     this.#flat.values.dispose();
     this.#flat.grads.dispose();
@@ -171,6 +174,8 @@ export class Parameters {
   }
 
   #materialise(): { values: Tensor; grads: Tensor } {
+    if (this.#disposed)
+      throw new DeviceError('parameters: used after dispose(); dispose of them after whatever uses them');
     if (!this.#flat) {
       if (this.#floats === 0) throw new ShapeError('parameters: none declared');
       this.#flat = { values: this.flatState(), grads: this.flatState() };

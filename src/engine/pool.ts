@@ -12,6 +12,8 @@ export interface Block {
   readonly bytes: number;
   readonly id: number;
   lastUse: number;
+  /** Times it was given back to a pool, by which a storage knows that the block is no longer its own. */
+  generation: number;
   /** The pool it goes back to: a capture's while that lives. */
   owner: Pool;
 }
@@ -63,7 +65,7 @@ export class Pool {
       size,
       usage: usage.storage | usage.copySrc | usage.copyDst,
     });
-    const block = { buffer, bytes: size, id: this.#nextId++, lastUse: -1, owner: this };
+    const block = { buffer, bytes: size, id: this.#nextId++, lastUse: -1, generation: 0, owner: this };
     this.#owned.add(block);
     return block;
   }
@@ -77,6 +79,7 @@ export class Pool {
 
   /** Gives a buffer back to the pool it belongs to, for reuse. */
   static release(block: Block): void {
+    block.generation++;
     block.owner.#keep(block);
   }
 
@@ -86,7 +89,10 @@ export class Pool {
       if (this.#parent) {
         block.owner = this.#parent;
         Pool.release(block);
-      } else block.buffer.destroy();
+      } else {
+        block.generation++;
+        block.buffer.destroy();
+      }
     }
     this.#owned.clear();
     this.#free.clear();

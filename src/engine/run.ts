@@ -42,6 +42,7 @@ export function run(
           'split the batch',
       );
     block.lastUse = engine.stream.serial;
+    engine.notes?.uses(block);
     entries.push({ buffer: block.buffer, offset: t.offset, size });
     key += `,${block.id}:${t.offset}:${size}`;
   }

@@ -17,35 +17,35 @@ export interface HostArray {
 
 /** The buffer under one or more tensors. */
 export class Storage {
-  #block: Block | null;
-  readonly #make: (() => Block) | null;
+  readonly #block: Block | (() => Block);
+  /** The block's owner at the time: whoever gives a block back to its pool counts it up. */
+  readonly #generation: number;
 
-  /** A function is called at the first use: parameters know their buffer's size only when all are declared. */
+  /** A function lends another storage's block, at every use: parameters lie in a buffer made when all are declared. */
   constructor(block: Block | (() => Block)) {
-    this.#block = typeof block === 'function' ? null : block;
-    this.#make = typeof block === 'function' ? block : null;
-  }
-
-  get released(): boolean {
-    return this.#block === null && this.#make === null;
+    this.#block = block;
+    this.#generation = typeof block === 'function' ? 0 : block.generation;
   }
 
   get block(): Block {
-    if (!this.#block) {
-      if (!this.#make)
-        throw new DeviceError(
-          'tensor: used after its scope ended; return it from the scope, or make it outside the scope',
-        );
-      this.#block = this.#make();
-    }
-    return this.#block;
+    const block = this.#block;
+    if (typeof block === 'function') return block();
+    if (block.generation !== this.#generation)
+      throw new DeviceError(
+        'tensor: used after its scope ended, or after dispose() of it or of the capture it came from; return it from ' +
+          'the scope, make it outside, or dispose later',
+      );
+    return block;
   }
 
-  /** Forgets the buffer and hands it to the caller, who gives it back to a pool. */
+  /** The block to give back to its pool, null if it was given back before. @throws DeviceError if it is lent. */
   take(): Block | null {
     const block = this.#block;
-    this.#block = null;
-    return block;
+    if (typeof block === 'function')
+      throw new DeviceError(
+        'dispose: a parameter and its gradient are parts of one buffer for all; dispose of their Parameters instead',
+      );
+    return block.generation === this.#generation ? block : null;
   }
 }
 
@@ -83,17 +83,25 @@ export class Tensor {
   node: Node | null = null;
   /** Set for parameters: the tensor that `backward` leaves the gradient in, same shape. */
   grad: Tensor | null = null;
-  /** The next contribution to `grad` overwrites it. */
-  gradStale = true;
-  /** The capture in which `grad` was begun, 0 outside any. */
-  gradSince = 0;
   requiresGrad = false;
+  #gradStale = true;
 
   constructor(engine: Engine, shape: Shape, storage: Storage, offset = 0) {
     this.engine = engine;
     this.shape = shape;
     this.storage = storage;
     this.offset = offset;
+  }
+
+  /** The next contribution to `grad` overwrites it. */
+  get gradStale(): boolean {
+    this.engine.notes?.looks(this, this.#gradStale);
+    return this.#gradStale;
+  }
+
+  set gradStale(stale: boolean) {
+    this.engine.notes?.sets(this);
+    this.#gradStale = stale;
   }
 
   get size(): number {
@@ -121,7 +129,10 @@ export class Tensor {
     this.engine.write(this, data);
   }
 
-  /** Gives the storage back to the pool now. Tensors made inside a scope need no dispose. */
+  /**
+   * Gives the storage back to the pool now; every later use of it throws. Tensors made inside a scope need no dispose.
+   * @throws DeviceError for a parameter or its gradient.
+   */
   dispose(): void {
     this.engine.release(this.storage);
   }

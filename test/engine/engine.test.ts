@@ -4,6 +4,7 @@ import {
   Adam,
   add,
   backward,
+  backwardFrom,
   conv1d,
   DeviceError,
   Engine,
@@ -140,8 +141,10 @@ describe('capture', () => {
       return loss;
     });
     expect(() => step.run({})).toThrow(/zeroGrad\(\)/);
-    params.zeroGrad();
-    for (let i = 0; i < 3; i++) step.run({});
+    for (let i = 0; i < 3; i++) {
+      params.zeroGrad();
+      step.run({});
+    }
     closeTo(await (w.grad as Tensor).read(), [3, 5], exact, 'dw');
     step.dispose();
   });
@@ -219,6 +222,35 @@ describe('tape', () => {
     params.zeroGrad();
     backward(sum(w));
     closeTo(await (w.grad as Tensor).read(), [1, 1, 1], exact, 'zeroGrad forgets');
+  });
+
+  test('gives the gradient of a parameter that is asked for, zeros where none comes', async () => {
+    const params = new Parameters(engine);
+    const w = params.add('w', [2], Float32Array.of(1, 2));
+    const u = params.add('u', [2], Float32Array.of(1, 2));
+    const [dw, du] = backward(sum(mul(w, 3)), [w, u]);
+    expect([...(await dw.read()), ...(await du.read())]).toEqual([3, 3, 0, 0]);
+    expect([...(await backward(sum(mul(w, 2)), [w])[0].read())]).toEqual([5, 5]);
+  });
+
+  test('takes a parameter as the loss', async () => {
+    const params = new Parameters(engine);
+    const w = params.add('w', [1], Float32Array.of(3));
+    backward(w);
+    expect(await (w.grad as Tensor).item()).toBe(1);
+    backward(w);
+    expect(await (w.grad as Tensor).item()).toBe(2);
+  });
+
+  test('sums the gradients given for one output, which stay as they are', async () => {
+    const x = engine.tensor([1, 2]);
+    x.requiresGrad = true;
+    const y = mul(x, 3);
+    const one = engine.tensor([1, 10]);
+    const seed = (n: number) => Array.from({ length: n }, () => [y, one] as const);
+    for (const n of [1, 2, 3])
+      expect([...(await backwardFrom(seed(n), [x])[0].read())]).toEqual([3 * n, 30 * n]);
+    expect([...(await one.read())]).toEqual([1, 10]);
   });
 
   test('visits a shared subgraph once', async () => {
