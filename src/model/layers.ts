@@ -57,8 +57,8 @@ export class Conv1d {
     this.#options = options;
   }
 
-  /** x (B, Cin, T) to (B, Cout, T'). */
-  forward(x: Tensor, activation: Activation = 'none'): Tensor {
+  /** x (B, Cin, T) to (B, Cout, T'), by the options' activation unless another is given. */
+  forward(x: Tensor, activation: Activation | undefined = this.#options.activation): Tensor {
     return conv1d(x, this.weight, this.bias, { ...this.#options, activation });
   }
 }
@@ -83,8 +83,8 @@ export class ConvTranspose1d {
     this.#options = options;
   }
 
-  /** x (B, Cin, T) to (B, Cout, T'). */
-  forward(x: Tensor, activation: Activation = 'none'): Tensor {
+  /** x (B, Cin, T) to (B, Cout, T'), by the options' activation unless another is given. */
+  forward(x: Tensor, activation: Activation | undefined = this.#options.activation): Tensor {
     return convTranspose1d(x, this.weight, this.bias, { ...this.#options, activation });
   }
 }

@@ -283,6 +283,26 @@ test('a learning rate that blows the loss up stops at the step after', async () 
   params.dispose();
 });
 
+test('an optimiser and an average made inside a scope live on', async () => {
+  const params = new Parameters(engine);
+  const w = params.add('w', [1], Float32Array.of(3));
+  const made = engine.scope(() => {
+    const optimizer = new SGD(params, { lr: 1, clipNorm: 0.5 });
+    return [optimizer, new WeightAverage(optimizer, { decay: 0 })] as const;
+  });
+  const [optimizer, average] = made;
+  const other = engine.tensor([7, 7]);
+  backward(sum(w));
+  optimizer.step();
+  average.update();
+  expect(await optimizer.stopped()).toBe(false);
+  closeTo(await w.read(), [2.5], close, 'w');
+  closeTo(params.split(await average.values.read()).w.data, [2.5], close, 'average');
+  expect([...(await other.read())]).toEqual([7, 7]);
+  other.dispose();
+  for (const thing of [average, optimizer, params]) thing.dispose();
+});
+
 describe('weight averages', () => {
   const n = sizes.reduce((a, b) => a + b);
   test.each([
@@ -312,6 +332,23 @@ describe('weight averages', () => {
     expect(await r.averages()).toEqual(await p.averages());
     p.dispose();
     r.dispose();
+  });
+
+  test('leave buffers as the model has them', async () => {
+    const params = new Parameters(engine);
+    const w = params.add('w', [2], Float32Array.of(1, 2));
+    const running = params.addBuffer('running', [3], Float32Array.of(1, 2, 3));
+    const optimizer = new SGD(params, { lr: 1 });
+    const average = new WeightAverage(optimizer, { decay: 0.5 });
+    for (let k = 1; k <= 2; k++) {
+      backward(sum(w));
+      running.write(Float32Array.of(10 * k, 20 * k, 30 * k));
+      optimizer.step();
+      average.update();
+    }
+    const { w: mean, running: latest } = params.split(await average.values.read());
+    expect([...mean.data, ...latest.data]).toEqual([-0.5, 0.5, 20, 40, 60]);
+    for (const thing of [average, optimizer, params]) thing.dispose();
   });
 
   test('are lent to the parameters and given back', async () => {
@@ -410,6 +447,7 @@ describe('schedules', () => {
       () => stepLr(0.1, { stepSize: 0 }),
       () => oneCycleLr({ maxLr: 0, totalSteps: 5 }),
       () => oneCycleLr({ maxLr: 1, totalSteps: 5, pctStart: 2 }),
+      () => oneCycleLr({ maxLr: 1, totalSteps: 5, annealStrategy: 'cosine' as 'cos' }),
       () => sequentialLr([constantLr(1)], [3]),
       () => sequentialLr([constantLr(1), constantLr(1), constantLr(1)], [3, 3]),
       () => warmup(constantLr(1), -1),
@@ -422,6 +460,8 @@ describe('options and states that do not fit', () => {
   test.each([
     ['adam', { betas: [0.9, 1] }, /betas/],
     ['adam', { eps: 0 }, /eps 0/],
+    ['adam', { eps: 1e-50 }, /eps 1e-50; it must be above 0 in float32/],
+    ['adamw', { eps: Number.NaN }, /eps NaN/],
     ['adamw', { weightDecay: -1 }, /weightDecay -1/],
     ['adam', { lr: -1 }, /lr -1/],
     ['sgd', { clipNorm: Number.NaN }, /clipNorm NaN/],
@@ -455,5 +495,11 @@ describe('options and states that do not fit', () => {
     expect(() => new WeightAverage(problem('adam', {}, [4]).optimizer, { decay: 1 })).toThrow(/decay 1/);
     const average = problem('adam', {}, [65], null).average as WeightAverage;
     expect(() => average.load({ count: 1, values: new Float32Array(64) })).toThrow(/64 values/);
+    for (const step of [-1, 1.5, Number.NaN]) {
+      const { optimizer } = problem('adam', {}, [4]);
+      expect(() => optimizer.load({ ...state, step })).toThrow(CheckpointError);
+      expect(() => optimizer.load({ ...state, step })).toThrow(`after ${step} steps`);
+      expect(() => average.load({ count: step, values: new Float32Array(128) })).toThrow(`of ${step} steps`);
+    }
   });
 });

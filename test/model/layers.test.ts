@@ -6,6 +6,7 @@ import {
   BatchNorm1d,
   backward,
   Conv1d,
+  ConvTranspose1d,
   Embedding,
   type Engine,
   encodeStateDict,
@@ -109,6 +110,21 @@ test.each([
   const shrunk = first['conv.weight'].data.map((v) => v * (1 - 0.1 * 0.5));
   closeTo(after['conv.weight'].data, shrunk, { relative: 1e-5, ofRms: 1e-6 }, 'decayed');
   optimizer.dispose();
+});
+
+test('a convolution applies the activation of its options unless forward names another', async () => {
+  for (const [name, Layer] of [
+    ['conv', Conv1d],
+    ['transposed', ConvTranspose1d],
+  ] as const) {
+    const init = { params: new Parameters(engine), seed: 3 };
+    const layer = new Layer(init, name, 3, 4, 3, { activation: 'relu' });
+    const outputs = [layer.forward(input()), layer.forward(input(), 'none'), layer.forward(input(), 'relu')];
+    const [own, none, relu] = await engine.read(outputs);
+    expect(Math.min(...none)).toBeLessThan(0);
+    expect([...own]).toEqual([...none.map((v) => Math.max(0, v))]);
+    expect([...own]).toEqual([...relu]);
+  }
 });
 
 /** What is decayed in practice: matrices and kernels, no biases and no gains. */

@@ -9,7 +9,7 @@ import { checkOption, Optimizer, type OptimizerOptions, type Rule } from './opti
 export interface AdamOptions extends OptimizerOptions {
   /** Decay of the two moments. Default [0.9, 0.999]. */
   betas?: readonly [number, number];
-  /** Default 1e-8. */
+  /** A normal float32 number above 0. Default 1e-8. */
   eps?: number;
   /** Of the parameters that `decays` names. Default 0 for Adam, 1e-2 for AdamW. */
   weightDecay?: number;
@@ -20,7 +20,7 @@ function rule(kind: 'adam' | 'adamw', options: AdamOptions): Rule {
   const [beta1, beta2] = betas;
   const ok = betas.length === 2 && betas.every((b) => b >= 0 && b < 1);
   checkOption(kind, 'betas', betas, ok, 'two numbers in [0, 1)');
-  checkOption(kind, 'eps', eps, eps > 0, 'above 0');
+  checkOption(kind, 'eps', eps, eps >= 2 ** -126 && eps < 3e38, 'above 0 in float32: 1.2e-38 or more');
   checkOption(kind, 'weightDecay', weightDecay, weightDecay >= 0 && weightDecay < 3e38, '0 or more');
   const decoupled = kind === 'adamw' && weightDecay > 0;
   const move = 'hyper[4] * m1 / (sqrt(v1) * hyper[5] + hyper[6])';

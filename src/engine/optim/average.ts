@@ -1,6 +1,6 @@
 // Averages of the weights over the steps, as torch.optim.swa_utils.AveragedModel keeps them, in one dispatch a step:
 //   a += w (p - a), w = 1 - decay (get_ema_multi_avg_fn) or 1 / (steps averaged) (get_swa_multi_avg_fn)
-// The first step copies p. An invocation does one vec4 of the flat buffer, and nothing while the optimiser's guard is
+// The first step copies p. Buffers (running statistics) are copied at every step, as with torch's use_buffers=False. An invocation does one vec4 of the flat buffer, and nothing while the optimiser's guard is
 // set. `swapped` puts the averages into the parameters while something is computed with them; training cannot go
 // on meanwhile.
 
@@ -10,7 +10,7 @@ import type { Kernel } from '../kernel.ts';
 import { copyInto } from '../primitives.ts';
 import { run } from '../run.ts';
 import type { Tensor } from '../tensor.ts';
-import type { Optimizer } from './optimizer.ts';
+import { maskOf, type Optimizer } from './optimizer.ts';
 
 export interface AverageOptions {
   /** What an exponential moving average keeps of itself at a step, in [0, 1); null weighs all steps alike (SWA). */
@@ -28,9 +28,9 @@ export interface AverageState {
 const workgroup = 64;
 const index = `let i = group * ${workgroup}u + lane;`;
 
-const average: Kernel = {
+const averageKernel = (masked: boolean): Kernel => ({
   name: 'optim.average',
-  reads: { p: 'vec4f', flag: 'f32', weight: 'f32' },
+  reads: { p: 'vec4f', flag: 'f32', weight: 'f32', ...(masked ? { mask: 'vec4f' as const } : {}) },
   writes: { a: 'vec4f' },
   uniforms: { n: 'u32' },
   workgroup,
@@ -38,9 +38,10 @@ const average: Kernel = {
 if (i < u.n && flag[0] == 0.0) {
   let x = p[i];
   let old = a[i];
-  a[i] = select(old + weight[0] * (x - old), x, weight[0] == 1.0);
+  let copied = vec4<bool>(weight[0] == 1.0)${masked ? ' | (mask[i] == vec4f())' : ''};
+  a[i] = select(old + weight[0] * (x - old), x, copied);
 }`,
-};
+});
 
 const swap: Kernel = {
   name: 'optim.swap',
@@ -61,11 +62,13 @@ export class WeightAverage {
   readonly #optimizer: Optimizer;
   readonly #engine: Engine;
   readonly #decay: number | null;
+  /** 1 for parameters, 0 for buffers; null where there are no buffers. */
+  readonly #mask: Tensor | null;
   #count = 0;
   #swapped = false;
 
   /**
-   * Of the parameters that this optimiser moves.
+   * Of the parameters that this optimiser moves; buffers are those of the latest step.
    * @throws ShapeError if the decay is out of its range.
    */
   constructor(optimizer: Optimizer, { decay }: AverageOptions) {
@@ -76,22 +79,24 @@ export class WeightAverage {
     this.#decay = decay;
     this.values = optimizer.params.flatState();
     copyInto(this.values, optimizer.params.values);
+    this.#mask = maskOf(optimizer.params, (_, t) => t.requiresGrad);
   }
 
-  /** Steps averaged so far. */
+  /** Steps averaged so far, those that the optimiser refused included. */
   get count(): number {
     return this.#count;
   }
 
-  /** Part of a step, after the optimiser's: takes the parameters in. */
+  /** Part of a step, after the optimiser's: takes the parameters in, unless the step was refused. */
   update(): void {
     const engine = this.#engine;
     engine.scope(() => {
       const weight = engine.feed([1], () => Float32Array.of(this.#weight()));
       const { params, status: flag } = this.#optimizer;
       const n = Math.ceil(this.values.size / 4);
-      const tensors = { p: params.values, flag, weight, a: this.values };
-      run(engine, average, tensors, { n }, Math.ceil(n / workgroup));
+      const mask: Record<string, Tensor> = this.#mask ? { mask: this.#mask } : {};
+      const tensors = { p: params.values, flag, weight, ...mask, a: this.values };
+      run(engine, averageKernel(this.#mask !== null), tensors, { n }, Math.ceil(n / workgroup));
     });
   }
 
@@ -115,11 +120,15 @@ export class WeightAverage {
     return { count: this.#count, values: await this.values.read() };
   }
 
-  /** @throws CheckpointError if the state is of parameters of another size. */
+  /** @throws CheckpointError if the state is of parameters of another size, or of no count of steps. */
   load({ count, values }: AverageState): void {
     if (values.length !== this.values.size)
       throw new CheckpointError(
         `average: the state has ${values.length} values, these parameters ${this.values.size}; it is another model's`,
+      );
+    if (!Number.isSafeInteger(count) || count < 0)
+      throw new CheckpointError(
+        `average: the state is that of ${count} steps; it must be a whole number, 0 or more: the file is damaged`,
       );
     this.#count = count;
     this.values.write(values);
@@ -127,6 +136,7 @@ export class WeightAverage {
 
   dispose(): void {
     this.values.dispose();
+    this.#mask?.dispose();
   }
 
   #swap(): void {

@@ -10,7 +10,7 @@ import { CheckpointError, ShapeError } from '../errors.ts';
 import type { Element, Kernel } from '../kernel.ts';
 import type { Parameters } from '../params.ts';
 import { run } from '../run.ts';
-import type { Tensor } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface OptimizerOptions {
@@ -123,8 +123,15 @@ export function checkOption(kind: string, name: string, value: unknown, fine: bo
   if (!fine) throw new ShapeError(`${kind}: ${name} ${value}; it must be ${want}`);
 }
 
+/** A tensor that lives as long as its owner, whatever scope that is made in. */
+function lasting(params: Parameters, values: readonly number[]): Tensor {
+  const t = new Tensor(params.engine, [values.length], params.engine.persistent(4 * values.length));
+  params.engine.upload(t, Float32Array.from(values));
+  return t;
+}
+
 /** The mask of the tensors chosen, null if that is every one. */
-function maskOf(params: Parameters, chosen: (name: string, t: Tensor) => boolean): Tensor | null {
+export function maskOf(params: Parameters, chosen: (name: string, t: Tensor) => boolean): Tensor | null {
   if ([...params.tensors].every(([name, t]) => chosen(name, t))) return null;
   const mask = params.flatState();
   mask.write(params.mask(chosen));
@@ -162,9 +169,9 @@ export abstract class Optimizer {
     this.#engine = params.engine;
     this.#rule = rule;
     this.#slots = Object.fromEntries(rule.slots.map((name) => [name, params.flatState()]));
-    this.status = this.#engine.tensor([0, 0]);
+    this.status = lasting(params, [0, 0]);
     this.#clip = clipNorm;
-    this.#scale = clipNorm > 0 ? this.#engine.tensor([1]) : null;
+    this.#scale = clipNorm > 0 ? lasting(params, [1]) : null;
     this.#mask = decays(rule) ? maskOf(params, (name, t) => t.requiresGrad && chosen(name, t)) : null;
     this.#lr = typeof lr === 'number' ? () => lr : lr;
   }
@@ -174,14 +181,15 @@ export abstract class Optimizer {
     return this.#rule.kind;
   }
 
-  /** Steps taken so far, refused ones included. */
+  /** Steps taken so far, refused ones included: JavaScript counts them and does not wait to hear of a refusal. */
   get steps(): number {
     return this.#step;
   }
 
   /**
-   * Updates the parameters from their gradients. With a gradient, or `loss`, that is not finite nothing changes,
-   * now or later, until `resume()`; `stopped()` tells.
+   * Updates the parameters from their gradients. With a gradient, or `loss`, that is not finite neither parameters
+   * nor moments change, now or later, until `resume()`; `stopped()` tells. Refused steps count in `steps` all the
+   * same, see `resume`.
    */
   step(loss?: Tensor): void {
     const engine = this.#engine;
@@ -212,7 +220,11 @@ export abstract class Optimizer {
     return (await this.status.read())[0] !== 0;
   }
 
-  /** Lets steps change the parameters again. */
+  /**
+   * Lets steps change the parameters again. The refused ones stay counted: the schedule, Adam's bias correction and
+   * the weights of an equal average go on as if they had been taken, and SGD's momentum, had the first step been
+   * refused, begins with 1 - dampening of a gradient. To go on as if they had never been, `load` a state from before.
+   */
   resume(): void {
     this.status.write(new Float32Array(2));
   }
@@ -224,7 +236,7 @@ export abstract class Optimizer {
     return { kind: this.kind, step: this.#step, slots };
   }
 
-  /** @throws CheckpointError if the state is another optimiser's or of parameters of another size. */
+  /** @throws CheckpointError if the state is another optimiser's, of parameters of another size, or of no count of steps. */
   load(state: OptimizerState): void {
     const lengths = (slots: Record<string, { length: number }>) =>
       Object.keys(slots)
@@ -237,6 +249,10 @@ export abstract class Optimizer {
       throw new CheckpointError(
         `optimizer: the state is that of ${state.kind} with ${given}, this is ${this.kind} with ${wanted}; go on ` +
           'with the settings and the model that the state was saved with',
+      );
+    if (!Number.isSafeInteger(state.step) || state.step < 0)
+      throw new CheckpointError(
+        `optimizer: the state is that after ${state.step} steps; it must be a whole number, 0 or more: the file is damaged`,
       );
     this.#step = state.step;
     for (const [name, t] of Object.entries(this.#slots)) t.write(state.slots[name]);

@@ -74,6 +74,8 @@ export function oneCycleLr(options: OneCycleOptions): Schedule {
   check('oneCycleLr', { maxLr, divFactor, finalDivFactor }, above0, 'above 0');
   check('oneCycleLr', { totalSteps }, whole, 'a whole number of at least 1');
   check('oneCycleLr', { pctStart }, (x) => x >= 0 && x <= 1, 'in [0, 1]');
+  if (annealStrategy !== 'cos' && annealStrategy !== 'linear')
+    throw new ShapeError(`oneCycleLr: annealStrategy ${annealStrategy}; it must be cos or linear`);
   const first = maxLr / divFactor;
   const last = first / finalDivFactor;
   const top = pctStart * totalSteps - 1;
