@@ -10,7 +10,7 @@ import { DeviceError, ShapeError } from './errors.ts';
 import type { CaptureNotes } from './notes.ts';
 import type { Pool } from './pool.ts';
 import type { Cost, Dispatch } from './stream.ts';
-import { type HostArray, sameShape, shapeText, sizeOf, type Tensor } from './tensor.ts';
+import { checkValues, type HostArray, sameShape, shapeText, type Tensor } from './tensor.ts';
 
 export type Inputs = Record<string, HostArray>;
 
@@ -50,7 +50,7 @@ export class Capture<Out> {
 
   /**
    * Runs the step. The tensors it returned are the same every time and hold the latest run's values.
-   * @throws ShapeError if an input is missing, unknown or of another shape than in the first run.
+   * @throws ShapeError if an input is missing, unknown, no Float32Array, or of another shape than in the first run.
    * @throws DeviceError after dispose(), and where a replay would do something else than the step now would: gradients
    * are there that were not in the first run, or the reverse, or a tensor from outside was disposed.
    */
@@ -64,10 +64,7 @@ export class Capture<Out> {
         `capture ${this.name}: run inside another capture; call its function directly instead`,
       );
     for (const [name, { data, shape }] of Object.entries(inputs))
-      if (data.length !== sizeOf(shape))
-        throw new ShapeError(
-          `capture ${this.name}: input ${name} has ${data.length} values for shape ${shapeText(shape)}`,
-        );
+      checkValues(`capture ${this.name}: input ${name} has`, data, shape);
     const recorded = this.#recorded;
     if (!recorded) return this.#record(inputs);
     this.#compare(inputs, recorded.inputs);

@@ -9,10 +9,20 @@ import { type AdapterSummary, adoptDevice, type OpenDevice, openDevice } from '.
 import { DeviceError, ShapeError } from './errors.ts';
 import { maxGroups, Pipelines } from './kernel.ts';
 import { CaptureNotes } from './notes.ts';
-import { Pool, usage } from './pool.ts';
+import { largestBuffer, Pool, usage } from './pool.ts';
 import { Profiler } from './profile.ts';
 import { Stream } from './stream.ts';
-import { checkShape, type HostArray, type Shape, Storage, shapeText, sizeOf, Tensor } from './tensor.ts';
+import {
+  checkShape,
+  checkSynchronous,
+  checkValues,
+  type HostArray,
+  type Shape,
+  Storage,
+  shapeText,
+  sizeOf,
+  Tensor,
+} from './tensor.ts';
 import { Uniforms } from './uniforms.ts';
 
 export interface EngineOptions {
@@ -129,6 +139,7 @@ export class Engine {
   /**
    * A tensor whose values JavaScript makes anew for each run: `produce` is called now, and before every replay of
    * the step being captured. Noise, step counts and schedules come this way.
+   * @throws ShapeError, at any of these, unless it produces a Float32Array with the values of the shape.
    */
   feed(shape: Shape, produce: () => Float32Array): Tensor {
     checkShape('feed', shape);
@@ -136,7 +147,11 @@ export class Engine {
     this.#submitIfUsed(t);
     // The buffer, not the tensor: a scope of the step may end the tensor's life, a replay fills the buffer again.
     const { buffer } = t.storage.block;
-    const write = () => this.device.queue.writeBuffer(buffer, 0, produce() as Float32Array<ArrayBuffer>);
+    const write = () => {
+      const data = produce();
+      checkValues('feed: produced', data, shape);
+      this.device.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
+    };
     write();
     this.#feeds?.push(write);
     return t;
@@ -158,8 +173,8 @@ export class Engine {
   /** Replaces a tensor's values. Earlier recorded work still sees the old ones. */
   write(t: Tensor, data: Float32Array): void {
     this.check();
-    if (data.length !== t.size)
-      throw new ShapeError(`write: ${data.length} values for a tensor of shape ${shapeText(t.shape)}`);
+    this.#refuseForeign('write', t);
+    checkValues('write: given', data, t.shape);
     if (this.#feeds)
       throw new DeviceError('write: inside a captured step a write would not be repeated; use engine.feed');
     this.#submitIfUsed(t);
@@ -178,6 +193,7 @@ export class Engine {
       throw new DeviceError(
         'read: nothing can be read while a step is being captured; return the tensor instead',
       );
+    for (const t of tensors) this.#refuseForeign('read', t);
     const total = tensors.reduce((n, t) => n + 4 * t.size, 0);
     const staging = this.#takeStaging(total);
     // Asked for before the encoder: parameters are uploaded at their first use, which may submit.
@@ -220,12 +236,14 @@ export class Engine {
   /**
    * Runs a synchronous function and gives back every tensor made inside, except those in its result (a tensor, or
    * tensors in arrays and plain objects), which move to the enclosing scope.
+   * @throws ShapeError if the function returns a promise.
    */
   scope<T>(body: () => T): T {
     const inside = new Set<Storage>();
     this.#scopes.push(inside);
     try {
       const result = body();
+      checkSynchronous('scope', result);
       const outer = this.#scopes.at(-2);
       for (const storage of storagesIn(result)) if (inside.delete(storage)) outer?.add(storage);
       return result;
@@ -235,12 +253,14 @@ export class Engine {
     }
   }
 
-  /** Runs a function without recording gradients. */
+  /** Runs a synchronous function without recording gradients. @throws ShapeError if it returns a promise. */
   noGrad<T>(body: () => T): T {
     const before = this.gradMode;
     this.gradMode = false;
     try {
-      return body();
+      const result = body();
+      checkSynchronous('noGrad', result);
+      return result;
     } finally {
       this.gradMode = before;
     }
@@ -328,8 +348,18 @@ export class Engine {
     if (t.storage.block.lastUse === this.stream.serial) this.stream.submit();
   }
 
+  #refuseForeign(where: string, t: Tensor): void {
+    if (t.engine !== this)
+      throw new DeviceError(`${where}: a tensor ${shapeText(t.shape)} of another engine; ask that one`);
+  }
+
   #takeStaging(bytes: number): GPUBuffer {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(256, bytes)));
+    const most = largestBuffer(this.device);
+    if (bytes > most)
+      throw new DeviceError(
+        `read: ${bytes} bytes at once, this device allows ${most}; read fewer tensors at once`,
+      );
+    const size = Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(256, bytes))));
     const list = this.#staging.get(size) ?? [];
     this.#staging.set(size, list);
     return (

@@ -3,6 +3,8 @@
 // its buffers through a pool of its own (`fork`): what it gives back stays in it, because its recorded dispatches
 // name these buffers, and everything returns to the parent when the capture is released.
 
+import { DeviceError } from './errors.ts';
+
 /** WebGPU's usage flags, which Node has no globals for. */
 export const usage = { mapRead: 1, copySrc: 4, copyDst: 8, uniform: 64, storage: 128 } as const;
 
@@ -23,6 +25,11 @@ export function sizeClass(bytes: number): number {
   const least = Math.max(256, bytes);
   const step = Math.max(256, 2 ** (Math.floor(Math.log2(least)) - 3));
   return Math.ceil(least / step) * step;
+}
+
+/** Bytes of the largest buffer that a device makes, in whole classes' steps. */
+export function largestBuffer({ limits }: GPUDevice): number {
+  return Math.floor(limits.maxBufferSize / 256) * 256;
 }
 
 export class Pool {
@@ -49,9 +56,18 @@ export class Pool {
     return new Pool(this.#device, this);
   }
 
-  /** A buffer of at least `bytes`. `fresh`: none that this fork has handed out before. */
+  /**
+   * A buffer of at least `bytes`. `fresh`: none that this fork has handed out before.
+   * @throws DeviceError if it is above what the device allows.
+   */
   acquire(bytes: number, fresh = false): Block {
-    const size = sizeClass(bytes);
+    const most = largestBuffer(this.#device);
+    if (bytes > most)
+      throw new DeviceError(
+        `tensor: a buffer of ${bytes} bytes, this device allows ${most} (maxBufferSize); split the batch`,
+      );
+    // A limit need not be a size class: the last class is the limit itself.
+    const size = Math.min(sizeClass(bytes), most);
     const reused = this.#parent && fresh ? undefined : this.#free.get(size)?.pop();
     if (reused) return reused;
     if (this.#parent) {

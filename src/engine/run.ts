@@ -3,7 +3,7 @@
 import type { Engine } from './engine.ts';
 import { DeviceError } from './errors.ts';
 import { foldGrid, type Kernel } from './kernel.ts';
-import type { Tensor } from './tensor.ts';
+import { shapeText, type Tensor } from './tensor.ts';
 
 /** Bytes of a binding: whole vec4s, so kernels may load a tensor's tail four at a time. */
 function boundBytes(t: Tensor): number {
@@ -13,8 +13,9 @@ function boundBytes(t: Tensor): number {
 /**
  * Records one dispatch of `groups` workgroups. `tensors` gives a tensor for every name that the kernel reads or
  * writes, `sizes` (at least) a number for every uniform.
- * @throws DeviceError for an error the GPU reported since the last call, for a tensor whose scope has ended, for
- * one buffer both read and written, and for a binding above the device's limit.
+ * @throws DeviceError for an error the GPU reported since the last call, for a tensor whose scope has ended or of
+ * another engine, for one buffer both read and written or written twice in one range, and for a binding above the
+ * device's limit.
  */
 export function run(
   engine: Engine,
@@ -35,6 +36,10 @@ export function run(
   for (const [i, name] of names.entries()) {
     const t = tensors[name];
     const block = blocks[i];
+    if (t.engine !== engine)
+      throw new DeviceError(
+        `${kernel.name}: tensor ${name} ${shapeText(t.shape)} belongs to another engine; read it and give its values to engine.tensor()`,
+      );
     const size = boundBytes(t);
     if (size > engine.maxBinding)
       throw new DeviceError(
@@ -70,12 +75,21 @@ function refuseAliases(
   kernel: string,
   names: string[],
   reads: number,
-  entries: { buffer: GPUBuffer }[],
+  entries: { buffer: GPUBuffer; offset: number; size: number }[],
 ): void {
-  for (let w = reads; w < entries.length; w++)
-    for (let r = 0; r < reads; r++)
-      if (entries[w].buffer === entries[r].buffer)
+  for (let w = reads; w < entries.length; w++) {
+    const a = entries[w];
+    for (let o = 0; o < w; o++) {
+      const b = entries[o];
+      if (a.buffer !== b.buffer) continue;
+      if (o < reads)
         throw new DeviceError(
-          `${kernel}: ${names[r]} is read and ${names[w]} written in one buffer; WebGPU forbids that, copy one first`,
+          `${kernel}: ${names[o]} is read and ${names[w]} written in one buffer; WebGPU forbids that, copy one first`,
         );
+      if (a.offset < b.offset + b.size && b.offset < a.offset + a.size)
+        throw new DeviceError(
+          `${kernel}: ${names[o]} and ${names[w]} are both written in one range; WebGPU forbids that, give each its own`,
+        );
+    }
+  }
 }

@@ -73,6 +73,28 @@ export function checkShape(where: string, shape: Shape): void {
   );
 }
 
+/** Throws a ShapeError unless the data is a Float32Array with the values of the shape. */
+export function checkValues(where: string, data: unknown, shape: Shape): asserts data is Float32Array {
+  if (!(data instanceof Float32Array)) {
+    const what = Object.prototype.toString.call(data).slice(8, -1);
+    throw new ShapeError(`${where} ${what}; it must be a Float32Array, ${sizeOf(shape)} values row-major`);
+  }
+  if (data.length !== sizeOf(shape))
+    throw new ShapeError(
+      `${where} ${data.length} values for shape ${shapeText(shape)}; give ${sizeOf(shape)}`,
+    );
+}
+
+/** Throws a ShapeError if a function that must be synchronous returned a promise, whose failure is then unheard. */
+export function checkSynchronous(where: string, result: unknown): void {
+  if (typeof (result as PromiseLike<unknown> | null)?.then !== 'function') return;
+  (result as PromiseLike<unknown>).then(undefined, () => {});
+  throw new ShapeError(
+    `${where}: the function returned a promise; it ends before the promise does. Give it a synchronous function, ` +
+      'return the tensors, and read them outside',
+  );
+}
+
 export class Tensor {
   readonly engine: Engine;
   readonly shape: Shape;
