@@ -32,8 +32,8 @@ export class Storage {
     if (typeof block === 'function') return block();
     if (block.generation !== this.#generation)
       throw new DeviceError(
-        'tensor: used after its scope ended, or after dispose() of it or of the capture it came from; return it from ' +
-          'the scope, make it outside, or dispose later',
+        'tensor: used after its scope ended, or after dispose() of it or of the capture it came from; return it ' +
+          'from the scope, make it outside, or dispose later',
       );
     return block;
   }
