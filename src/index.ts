@@ -16,9 +16,11 @@ export { Metrics } from './engine/metrics.ts';
 export { backward, backwardFrom } from './engine/op.ts';
 export * from './engine/optim/index.ts';
 export { Parameters } from './engine/params.ts';
+export type { Choices } from './engine/plan.ts';
 export { type ProfileRow, profileTable } from './engine/profile.ts';
 export { Random } from './engine/random.ts';
 export { type HostArray, type Shape, Tensor } from './engine/tensor.ts';
+export { browserStore, type TuneOptions, type TuneRow, type TunerStore, tune } from './engine/tuner.ts';
 export {
   buildModel,
   decodeCheckpoint,

@@ -9,6 +9,7 @@ import { type AdapterSummary, adoptDevice, type OpenDevice, openDevice } from '.
 import { DeviceError, ShapeError } from './errors.ts';
 import { maxGroups, Pipelines } from './kernel.ts';
 import { CaptureNotes } from './notes.ts';
+import { Plan } from './plan.ts';
 import { largestBuffer, Pool, usage } from './pool.ts';
 import { Profiler } from './profile.ts';
 import { Stream } from './stream.ts';
@@ -41,6 +42,8 @@ export class Engine {
   readonly bindGroups = new LeastRecent<GPUBindGroup>(8192);
   readonly stream: Stream;
   readonly uniforms: Uniforms;
+  /** Which variants of kernels run. */
+  readonly plan = new Plan();
   /** Subgroup size that kernels are made for, 0 for the plain variants. */
   readonly lanes: number;
   readonly maxBinding: number;
@@ -49,6 +52,8 @@ export class Engine {
   gradMode = true;
   /** What the capture being recorded assumes, null outside any. */
   notes: CaptureNotes | null = null;
+  /** Nothing is dispatched, compiled or fed: see rehearse. */
+  rehearsing = false;
   /** Called once if the device is lost, with the reason. */
   onLost: ((reason: string) => void) | null = null;
   readonly #open: OpenDevice;
@@ -144,6 +149,7 @@ export class Engine {
   feed(shape: Shape, produce: () => Float32Array): Tensor {
     checkShape('feed', shape);
     const t = this.#allocate(shape, true);
+    if (this.rehearsing) return t;
     this.#submitIfUsed(t);
     // The buffer, not the tensor: a scope of the step may end the tensor's life, a replay fills the buffer again.
     const { buffer } = t.storage.block;
@@ -263,6 +269,20 @@ export class Engine {
       return result;
     } finally {
       this.gradMode = before;
+    }
+  }
+
+  /** Runs a function that would record work, without any of it reaching the GPU; its tensors hold nothing. */
+  rehearse(body: () => void): void {
+    const notes = new CaptureNotes();
+    this.rehearsing = true;
+    this.notes = notes;
+    try {
+      this.scope(body);
+    } finally {
+      this.rehearsing = false;
+      this.notes = null;
+      notes.rewind();
     }
   }
 

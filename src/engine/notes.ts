@@ -13,6 +13,8 @@ interface Gradient {
   readonly assumed: boolean | null;
   /** The recording has set the state itself. */
   set: boolean;
+  /** The state at the recording's begin. */
+  readonly before: boolean;
 }
 
 export class CaptureNotes {
@@ -28,19 +30,24 @@ export class CaptureNotes {
 
   /** A decision of the step depends on whether this parameter's gradient is stale. */
   looks(parameter: Tensor, stale: boolean): void {
-    if (!this.#gradients.has(parameter)) this.#gradients.set(parameter, { assumed: stale, set: false });
+    if (!this.#gradients.has(parameter)) this.#gradients.set(parameter, { assumed: stale, set: false, before: stale });
   }
 
-  /** The step changes whether this parameter's gradient is stale. */
-  sets(parameter: Tensor): void {
+  /** The step changes whether this parameter's gradient is stale, from `before`. */
+  sets(parameter: Tensor, before: boolean): void {
     const known = this.#gradients.get(parameter);
     if (known) known.set = true;
-    else this.#gradients.set(parameter, { assumed: null, set: true });
+    else this.#gradients.set(parameter, { assumed: null, set: true, before });
   }
 
   /** Whether the gradient of a parameter is one that this recording began. */
   began(parameter: Tensor): boolean {
     return this.#gradients.get(parameter)?.set ?? false;
+  }
+
+  /** Undoes the changes of a recording that is thrown away. */
+  rewind(): void {
+    for (const [parameter, { before }] of this.#gradients) parameter.gradStale = before;
   }
 
   /** The end of the recording; `own` is the capture's pool, whose blocks nobody else can free. */

@@ -25,6 +25,7 @@ export function run(
   groups: number,
 ): void {
   engine.check();
+  if (engine.rehearsing) return;
   const [x, y] = foldGrid(groups, engine.maxGroups);
   const pipeline = engine.pipelines.get(kernel, y > 1);
   const reads = Object.keys(kernel.reads ?? {});

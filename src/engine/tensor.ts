@@ -122,7 +122,7 @@ export class Tensor {
   }
 
   set gradStale(stale: boolean) {
-    this.engine.notes?.sets(this);
+    this.engine.notes?.sets(this, this.#gradStale);
     this.#gradStale = stale;
   }
 

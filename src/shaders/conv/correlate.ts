@@ -42,8 +42,30 @@ export function correlate(
   db: Tensor | null,
 ): void {
   const scattered = job.Lz % 4 !== 0 && new Set(windowOffsets(job)).size > mostFloats;
-  if (job.offsets.length > mostTaps || scattered) naiveCorrelate(engine, job, v, z, dw, db);
-  else tiledCorrelate(engine, job, v, z, dw, db);
+  if (job.offsets.length > mostTaps || scattered) {
+    naiveCorrelate(engine, job, v, z, dw, db);
+    return;
+  }
+  const R = tileRows(job);
+  const variants = [R, R / 2].filter((r) => r >= 1).map((r) => `rows${r}`);
+  const variant = engine.plan.choose(keyOf(job), variants, () => ({
+    sizes: { v: v.size, z: z.size, dw: dw.size, ...(db ? { db: db.size } : {}) },
+    run: (name, t) => tiledCorrelate(engine, job, Number(name.slice(4)), t.v, t.z, t.dw, t.db ?? null),
+  }));
+  tiledCorrelate(engine, job, Number(variant.slice(4)), v, z, dw, db);
+}
+
+/** Channels m of a tile: bounded by accumulators and by the channels there are. */
+function tileRows({ offsets, Cv }: CorrelateJob): number {
+  let R = 8;
+  while (R > 1 && (R * offsets.length > 48 || R / 2 >= Cv)) R /= 2;
+  return R;
+}
+
+/** What the time of a correlation depends on. */
+function keyOf({ B, groups, Cv, Cz, Lv, Lz, offsets, inputStride, add, bias }: CorrelateJob): string {
+  const parts = [add && 'add', bias && `bias ${bias}`].filter(Boolean).join(' ');
+  return `correlate ${B}x${groups} ${Cv}x${Lv} ${Cz}x${Lz} ${offsets.join(',')} s${inputStride} ${parts}`.trimEnd();
 }
 
 /** Offsets of z that four neighbouring positions of v meet, around 4 q IS. */
@@ -64,6 +86,7 @@ function rowsOperand(job: CorrelateJob, R: number, lanes: number) {
 function tiledCorrelate(
   engine: Engine,
   job: CorrelateJob,
+  R: number,
   v: Tensor,
   z: Tensor,
   dw: Tensor,
@@ -72,8 +95,6 @@ function tiledCorrelate(
   const { lanes } = engine;
   const width = lanes || plainWorkgroup;
   const K = job.offsets.length;
-  let R = 8;
-  while (R > 1 && (R * K > 48 || R / 2 >= job.Cv)) R /= 2;
   const IS = job.inputStride;
   const zAligned = job.Lz % 4 === 0;
   const rows = rowsOperand(job, R, lanes);

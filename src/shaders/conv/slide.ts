@@ -27,8 +27,45 @@ export interface SlideJob extends Slide {
 /** y from x and w; the caller checked the shapes. */
 export function slide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Tensor): void {
   const long = job.K > mostTaps || job.phases.length > mostPhases;
-  if (long) naiveSlide(engine, job, x, w, y);
-  else tiledSlide(engine, job, x, w, y);
+  if (long) {
+    naiveSlide(engine, job, x, w, y);
+    return;
+  }
+  const R = tileChannels(job, engine.lanes);
+  const variants = [R, R / 2].filter((r) => r >= 1).map((r) => `channels${r}`);
+  const { bias } = job;
+  const variant = engine.plan.choose(keyOf(job), variants, () => ({
+    sizes: { x: x.size, w: w.size, y: y.size, ...(bias ? { bias: bias.size } : {}) },
+    run: (v, t) => tiledSlide(engine, { ...job, bias: t.bias ?? null }, Number(v.slice(8)), t.x, t.w, t.y),
+  }));
+  tiledSlide(engine, job, Number(variant.slice(8)), x, w, y);
+}
+
+/** What the time of a sliding sum depends on. */
+function keyOf(job: SlideJob): string {
+  const {
+    B,
+    groups,
+    Cin,
+    Cout,
+    Lin,
+    Lout,
+    K,
+    inputStride,
+    weightByInput,
+    bias,
+    activation = 'none',
+    add,
+  } = job;
+  const sizes = `${B}x${groups} ${Cin}x${Lin}>${Cout}x${Lout} K${K} s${inputStride}`;
+  const taps = job.phases.map((phase) => phase.map((t) => t.d).join(',')).join('|');
+  const parts = [
+    weightByInput && 'swapped',
+    bias && 'bias',
+    activation !== 'none' && activation,
+    add && 'add',
+  ];
+  return `slide ${sizes} ${taps} ${parts.filter(Boolean).join(' ')}`.trimEnd();
 }
 
 /** Channels of a tile: bounded by accumulators, by weights in flight and by the channels there are. */
@@ -65,12 +102,11 @@ function storeChannel(job: SlideJob, r: number, vector: boolean): string {
     ${stores.join('\n    ')} }`;
 }
 
-function tiledSlide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Tensor): void {
+function tiledSlide(engine: Engine, job: SlideJob, R: number, x: Tensor, w: Tensor, y: Tensor): void {
   const { lanes } = engine;
   const width = lanes || plainWorkgroup;
   const OS = job.phases.length;
   const IS = job.inputStride;
-  const R = tileChannels(job, lanes);
   const aligned = job.Lin % 4 === 0;
   const vector = job.Lout % (4 * OS) === 0;
   const offsets = job.phases.flatMap((taps) => taps.flatMap((t) => each(4, (e) => e * IS + t.d)));
