@@ -49,6 +49,7 @@ export interface TrainOptions
   checkpointEvery?: number;
   set?: string[];
   strict?: boolean;
+  tune?: boolean;
 }
 
 /** Flags that change the configuration; a resumed run takes only `epochs`. */
@@ -82,6 +83,7 @@ export function train() {
       '--set <key=value...>',
       'any other setting of the preset, for example --set latent=16 betaWarmup=5',
     )
+    .option('--no-tune', 'take the kernels as they are, measure none (also FORMANT_TUNE=off)')
     .option('--strict', 'the first bad file is an error, none is left out')
     .action(async (options: TrainOptions) => {
       const result = await runTrain(options);
@@ -231,7 +233,8 @@ async function start(
   const reopen = () => openEngine(options.adapter ? { adapter: options.adapter } : {});
   try {
     const checkpointEvery = options.checkpointEvery ?? 0;
-    return await trainRun({ engine, reopen, folder, info, data, from, checkpointEvery, signal });
+    const tune = options.tune !== false && process.env.FORMANT_TUNE !== 'off';
+    return await trainRun({ engine, reopen, folder, info, data, from, checkpointEvery, signal, tune });
   } finally {
     dispose();
   }

@@ -16,6 +16,7 @@ import type { Evaluation } from './model/evaluate.ts';
 import { type EpochRow, Trainer } from './model/trainer.ts';
 import { Progress } from './progress.ts';
 import type { RunFolder } from './runFolder.ts';
+import { fileStore } from './tuned.ts';
 
 export interface TrainRunOptions {
   engine: Engine;
@@ -29,6 +30,8 @@ export interface TrainRunOptions {
   /** Save at multiples of this many steps; 0: at the end of an epoch, at most every 15 seconds. */
   checkpointEvery: number;
   signal: AbortSignal;
+  /** Measure which variants of kernels are fastest before a new run starts (a resumed one keeps its own); default no. */
+  tune?: boolean;
 }
 
 export interface TrainResult {
@@ -94,6 +97,7 @@ class Session {
     const trainer = new Trainer(this.engine, info.config, data, info.features.dynamicRange);
     if (this.#saved) trainer.load(this.#saved.state);
     else if (from) trainer.load(from.state(trainer.model.params));
+    await this.#plan(trainer);
     const perEpoch = trainer.stepsPerEpoch;
     await folder.cutLog(trainer.step, Math.floor(trainer.step / perEpoch));
     const progress = new Progress(trainer.step, info.config.epochs * perEpoch, info.config.batch);
@@ -122,6 +126,18 @@ class Session {
     } finally {
       progress.stop();
       if (!this.engine.lost) trainer.dispose();
+    }
+  }
+
+  /** The variants of the kernels: those the run has had so far, else measured ones, else each kernel's guess. */
+  async #plan(trainer: Trainer): Promise<void> {
+    const { tune, from, signal } = this.#o;
+    const before = this.#saved?.plan ?? from?.plan;
+    if (before) this.engine.plan.choices = before.choices ?? {};
+    else if (tune && !signal.aborted) {
+      const rows = await trainer.tune({ store: fileStore });
+      const changed = rows.filter(({ ms, chosen }) => chosen !== Object.keys(ms)[0]).length;
+      if (rows.length > 0) say(`tuned ${rows.length} kernels for this adapter, ${changed} of them changed`);
     }
   }
 

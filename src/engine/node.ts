@@ -163,7 +163,8 @@ export async function unpackSwiftShader(): Promise<string> {
   return dir;
 }
 
-async function writableCache(): Promise<string> {
+/** A folder of our own that survives the process where the system allows one. */
+export async function writableCache(): Promise<string> {
   const wanted = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'formant');
   try {
     await mkdir(wanted, { recursive: true });

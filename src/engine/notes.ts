@@ -30,7 +30,8 @@ export class CaptureNotes {
 
   /** A decision of the step depends on whether this parameter's gradient is stale. */
   looks(parameter: Tensor, stale: boolean): void {
-    if (!this.#gradients.has(parameter)) this.#gradients.set(parameter, { assumed: stale, set: false, before: stale });
+    if (!this.#gradients.has(parameter))
+      this.#gradients.set(parameter, { assumed: stale, set: false, before: stale });
   }
 
   /** The step changes whether this parameter's gradient is stale, from `before`. */

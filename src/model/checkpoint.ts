@@ -9,6 +9,7 @@ import type { FeatureSettings } from '../audio/features.ts';
 import type { Engine } from '../engine/engine.ts';
 import { CheckpointError, ShapeError } from '../engine/errors.ts';
 import { type Parameters, refuseDifferences } from '../engine/params.ts';
+import type { Choices } from '../engine/plan.ts';
 import { type HostArray, type Shape, sameShape, shapeText } from '../engine/tensor.ts';
 import { checkConfig, type TrainConfig } from './presets.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
@@ -35,6 +36,8 @@ export interface Plan {
   adapter: string;
   /** Subgroup size of the variants, 0 for the plain ones. */
   lanes: number;
+  /** Decided variants by key; missing in files from before there were any. */
+  choices?: Choices;
 }
 
 export interface CheckpointFile {
@@ -46,7 +49,7 @@ export interface CheckpointFile {
 }
 
 export function planOf(engine: Engine): Plan {
-  return { adapter: engine.adapter.name, lanes: engine.lanes };
+  return { adapter: engine.adapter.name, lanes: engine.lanes, choices: engine.plan.choices };
 }
 
 function metadata(kind: string, json: Record<string, unknown>): Record<string, string> {

@@ -10,6 +10,7 @@ import { backward } from '../engine/op.ts';
 import type { Optimizer, OptimizerState, WeightAverage } from '../engine/optim/index.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray, Tensor } from '../engine/tensor.ts';
+import { type TuneOptions, type TuneRow, tune } from '../engine/tuner.ts';
 import { type Batch, type Dataset, epochBatches, gather } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { vaeLoss } from './objective.ts';
@@ -200,6 +201,21 @@ export class Trainer {
     this.#average?.dispose();
     this.#optimizer.dispose();
     this.model.params.dispose();
+  }
+
+  /** Measures the variants of the kernels of a full step, before the first; see engine/tuner.ts. */
+  tune(options: TuneOptions = {}): Promise<TuneRow[]> {
+    const { latent, classes } = this.model.config;
+    const B = Math.min(this.config.batch, this.#data.train.count);
+    return tune(
+      this.engine,
+      () => {
+        const x = this.engine.empty([B, ...this.#data.shape]);
+        const eps = this.engine.empty([B, latent]);
+        this.#record(classes > 0 ? { x, eps, label: this.engine.empty([B, classes]) } : { x, eps });
+      },
+      options,
+    );
   }
 
   #flushDue(): boolean {
