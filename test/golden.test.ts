@@ -13,7 +13,7 @@ const files = readdirSync(dir)
   .filter((f) => f.endsWith('.safetensors'))
   .sort();
 
-describe.each(['auto', 'plain'] as const)('golden vectors, %s kernels', (variant) => {
+describe.each(['auto', 'plain', 'gpu'] as const)('golden vectors, %s kernels', (variant) => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await openEngine({ variant });

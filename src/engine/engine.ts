@@ -29,8 +29,11 @@ import { Uniforms } from './uniforms.ts';
 export interface EngineOptions {
   /** A device the page already owns; the engine uses it and never destroys it. */
   device?: GPUDevice;
-  /** `plain` runs the kernels without subgroups even where the adapter has them. */
-  variant?: 'auto' | 'plain';
+  /**
+   * `auto` runs the kernels that suit the adapter; `plain` those without subgroups even where it has them; `gpu` those
+   * meant for real GPUs (workgroup memory, split sums) wherever it runs, so that a software adapter can test them.
+   */
+  variant?: 'auto' | 'plain' | 'gpu';
   /** Workgroups along one dimension of a grid before it is folded into two, for tests; default WebGPU's 65,535. */
   maxGroups?: number;
 }
@@ -46,6 +49,8 @@ export class Engine {
   readonly plan = new Plan();
   /** Subgroup size that kernels are made for, 0 for the plain variants. */
   readonly lanes: number;
+  /** Kernels may use workgroup memory and barriers: a real GPU, or the variant `gpu`. */
+  readonly gpu: boolean;
   readonly maxBinding: number;
   readonly maxGroups: number;
   /** Whether operations are put on the tape; see noGrad. */
@@ -72,6 +77,7 @@ export class Engine {
     this.adapter = open.adapter;
     this.#open = open;
     this.lanes = options.variant === 'plain' ? 0 : open.adapter.lanes;
+    this.gpu = options.variant === 'gpu' || !open.adapter.software;
     this.maxGroups = options.maxGroups ?? maxGroups;
     this.maxBinding = open.device.limits.maxStorageBufferBindingSize;
     this.pipelines = new Pipelines(open.device);

@@ -9,9 +9,10 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Element } from '../../engine/kernel.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { activate, activationFunctions } from '../activation.ts';
+import { activationFunctions } from '../activation.ts';
 import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
 import type { Product } from './product.ts';
+import { loadBias, storeRow, storesVectors } from './store.ts';
 
 /** One operand's loads: `load(k)` gives statements, `at` an expression for one of its elements. */
 interface Operand {
@@ -60,24 +61,13 @@ function columnsOperand(p: Product): Operand {
   return { element: vector ? 'vec4f' : 'f32', loads: loads.join('\n  '), value };
 }
 
-function storeRow(p: Product, row: number, vector: boolean): string {
-  const index = `cBase + (m0 + ${row}u) * u.N + n`;
-  const withBias = p.bias ? `s${row} + bias4` : `s${row}`;
-  const result = activate(p.activation ?? 'none', withBias, 'vec4f');
-  const op = p.add ? '+=' : '=';
-  const store = vector
-    ? `c[(${index}) / 4u] ${op} ${result};`
-    : `let r = ${result}; ${[0, 1, 2, 3].map((e) => `if (n + ${e}u < u.N) { c[${index} + ${e}u] ${op} r.${axis[e]}; }`).join(' ')}`;
-  return `if (m0 + ${row}u < u.M) { ${store} }`;
-}
-
 /** R rows by 4 columns a lane. */
 export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tensor, C: Tensor): void {
   const lanes = engine.lanes;
   const width = lanes || plainWorkgroup;
   const rows = rowsOperand(p, R, lanes);
   const columns = columnsOperand(p);
-  const vector = p.N % 4 === 0;
+  const vector = storesVectors(p);
   const multiply = each(4, (k) =>
     [
       `let w${k} = ${columns.value(0, k)};`,
@@ -127,8 +117,8 @@ for (var k = 0u; k < u.K; k += 4u) {
   ${multiply}
 }
 if (column < u.N) {
-  ${p.bias ? `let bias4 = ${vector ? 'bias[n / 4u]' : 'vec4f(bias[n], bias[min(n + 1u, u.N - 1u)], bias[min(n + 2u, u.N - 1u)], bias[min(n + 3u, u.N - 1u)])'};` : ''}
-  ${each(R, (r) => storeRow(p, r, vector)).join('\n  ')}
+  ${loadBias(p)}
+  ${each(R, (r) => storeRow(p, 'm0', r)).join('\n  ')}
 }
 ${p.rowSums ? sums : ''}`,
     },

@@ -1,10 +1,15 @@
 // One matrix product, C (M, N) = A (M, K) B (K, N), batched, either operand stored transposed, with bias and activation on
-// the way out: which kernel computes it. The variants are `rowsR`, tiles of R rows shared by the lanes (lines.ts).
+// the way out: which kernel computes it.
+//   rowsR    tiles of R rows shared by the lanes (lines.ts): all that software adapters are offered
+//   tileT    tiles of T x T over workgroup memory (panels.ts), for real GPUs
+//   splitS   the same tiles over S slices of K, then a sum (slices.ts): few outputs of long sums, weight gradients
 
 import type { Engine } from '../../engine/engine.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Activation } from '../activation.ts';
+import { sumSlices } from '../slices.ts';
 import { lines } from './lines.ts';
+import { panels } from './panels.ts';
 
 export interface Product {
   name: string;
@@ -32,10 +37,37 @@ function tileRows(M: number, lanes: number): number {
   return R;
 }
 
-/** `rows16`: tiles of 16 rows; the guess for this adapter first. */
+/** Fewer tiles of 64 x 64 than this leave a GPU idle. */
+const fewTiles = 32;
+/** Below this K a product is not worth a second dispatch. */
+const longSum = 1024;
+/** Slices at most, and k of one slice at least. */
+const mostSlices = 64;
+const leastSlice = 128;
+
+/** Side of a slice's tile, by the shape. */
+const tileSide = (p: Product): number => (p.M >= 64 && p.N >= 64 ? 64 : 32);
+
+/** Slices of K that give a GPU about twice `fewTiles` tiles, a power of two; 1 where that is no gain. */
+function slicesOf(p: Product): number {
+  const T = tileSide(p);
+  const tiles = Math.ceil(p.M / T) * Math.ceil(p.N / T) * (p.batches ?? 1);
+  if (tiles >= fewTiles || p.K < longSum) return 1;
+  let slices = 2;
+  while (slices < mostSlices && tiles * slices < 2 * fewTiles && p.K / (2 * slices) >= leastSlice)
+    slices *= 2;
+  return slices;
+}
+
+/** The guess for this adapter first: `rows16`, lines of 16 rows; `tile64`; `split8`, tiles in 8 slices of K. */
 function variantsOf(engine: Engine, p: Product): string[] {
   const R = tileRows(p.M, engine.lanes);
-  return [R, R / 2].filter((r) => r >= 4).map((r) => `rows${r}`);
+  if (!engine.gpu) return [R, R / 2].filter((r) => r >= 4).map((r) => `rows${r}`);
+  const slices = slicesOf(p);
+  const split = slices > 1 ? [`split${slices}`] : [];
+  if (p.M >= 64 && p.N >= 64) return [...split, 'tile64', 'tile32', `rows${R}`];
+  // A tile of 32 rows for a few of them is mostly idle; lines fit their number.
+  return p.M < 16 ? [...split, `rows${R}`, 'tile32'] : [...split, 'tile32', `rows${R}`];
 }
 
 /** What the time of a product depends on. */
@@ -56,8 +88,26 @@ export function product(engine: Engine, p: Product, A: Tensor, B: Tensor, C: Ten
       ...(p.bias ? { bias: p.N } : {}),
       ...(p.rowSums ? { rowSums: p.M } : {}),
     },
-    run: (v, t) =>
-      lines(engine, { ...p, bias: t.bias, rowSums: t.rowSums }, Number(v.slice(4)), t.A, t.B, t.C),
+    run: (v, t) => compute(engine, { ...p, bias: t.bias, rowSums: t.rowSums }, v, t.A, t.B, t.C),
   }));
-  lines(engine, p, Number(variant.slice(4)), A, B, C);
+  compute(engine, p, variant, A, B, C);
+}
+
+function compute(engine: Engine, p: Product, variant: string, A: Tensor, B: Tensor, C: Tensor): void {
+  const number = Number(variant.replace(/^[a-z]+/, ''));
+  if (variant.startsWith('rows')) lines(engine, p, number, A, B, C);
+  else if (variant.startsWith('tile')) panels(engine, p, number, 1, A, B, C);
+  else split(engine, p, number, A, B, C);
+}
+
+/** Slices of K into scratch, then their sum. */
+function split(engine: Engine, p: Product, slices: number, A: Tensor, B: Tensor, C: Tensor): void {
+  const { bias, activation, add, rowSums, ...bare } = p;
+  engine.scope(() => {
+    const parts = engine.empty([slices, C.size]);
+    const beside = rowSums && { parts: engine.empty([slices, p.M]), y: rowSums };
+    const sliced = { ...bare, ...(beside ? { rowSums: beside.parts } : {}) };
+    panels(engine, sliced, tileSide(p), slices, A, B, parts);
+    sumSlices(engine, { name: p.name, slices, bias, activation, add }, parts, C, beside);
+  });
 }
