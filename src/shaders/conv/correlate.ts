@@ -2,18 +2,22 @@
 //   dw[m, z, k] = sum over b, q of v[b, m, q] z[b, z, IS q + d_k]
 // For conv1d v is dy and z is x; for convTranspose1d v is x and z is dy. A lane holds one channel z and R channels m
 // times K taps as scalar accumulators; it walks the positions four at a time. The lanes share the R rows of v through
-// subgroupBroadcast. No atomics and no split of the sum: a tile for every R x lanes channels keeps a processor busy.
+// subgroupBroadcast. No atomics. A tile for every R x lanes channels keeps a processor busy, but not a GPU, which is
+// offered the same kernel over slices of b, each with a dw of its own, and their sum (slices.ts).
 // Workgroups of the first tile also sum one of the signals over b and q: the bias gradient, at no dispatch more.
 
 import type { Engine } from '../../engine/engine.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { sumSlices } from '../slices.ts';
 import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
 import { inputWindow } from './geometry.ts';
 
 const mostTaps = 32;
 /** Floats of an unaligned window, loaded one by one; SwiftShader compiles 19 in 0.2 s, 28 in 19 s, 34 in minutes. */
 const mostFloats = 20;
+/** Workgroups, of one subgroup each, that keep a GPU busy. */
+const gpuTiles = 512;
 
 export interface CorrelateJob {
   name: string;
@@ -46,13 +50,45 @@ export function correlate(
     naiveCorrelate(engine, job, v, z, dw, db);
     return;
   }
-  const R = tileRows(job);
-  const variants = [R, R / 2].filter((r) => r >= 1).map((r) => `rows${r}`);
-  const variant = engine.plan.choose(keyOf(job), variants, () => ({
+  const variant = engine.plan.choose(keyOf(job), variantsOf(engine, job), () => ({
     sizes: { v: v.size, z: z.size, dw: dw.size, ...(db ? { db: db.size } : {}) },
-    run: (name, t) => tiledCorrelate(engine, job, Number(name.slice(4)), t.v, t.z, t.dw, t.db ?? null),
+    run: (name, t) => compute(engine, job, name, t.v, t.z, t.dw, t.db ?? null),
   }));
-  tiledCorrelate(engine, job, Number(variant.slice(4)), v, z, dw, db);
+  compute(engine, job, variant, v, z, dw, db);
+}
+
+/** `rows8`: tiles of 8 channels m. `split16`: such tiles over 16 slices of the batch, then their sum. */
+function variantsOf(engine: Engine, job: CorrelateJob): string[] {
+  const R = tileRows(job);
+  if (!engine.gpu) return [R, R / 2].filter((r) => r >= 1).map((r) => `rows${r}`);
+  const tiles = Math.ceil(job.Cz / (engine.lanes || plainWorkgroup)) * Math.ceil(job.Cv / R) * job.groups;
+  let slices = 1;
+  while (tiles * slices < gpuTiles && 2 * slices <= job.B) slices *= 2;
+  const splits = [slices, slices / 4].filter((n) => n >= 2).map((n) => `split${n}`);
+  return [...splits, `rows${R}`];
+}
+
+function compute(
+  engine: Engine,
+  job: CorrelateJob,
+  variant: string,
+  v: Tensor,
+  z: Tensor,
+  dw: Tensor,
+  db: Tensor | null,
+): void {
+  const number = Number(variant.replace(/^[a-z]+/, ''));
+  if (variant.startsWith('rows')) {
+    tiledCorrelate(engine, job, number, 1, v, z, dw, db);
+    return;
+  }
+  engine.scope(() => {
+    const parts = engine.empty([number, dw.size]);
+    const beside = db && { parts: engine.empty([number, db.size]), y: db };
+    const slice = { ...job, add: false };
+    tiledCorrelate(engine, slice, tileRows(job), number, v, z, parts, beside?.parts ?? null);
+    sumSlices(engine, { name: job.name, slices: number, add: job.add }, parts, dw, beside);
+  });
 }
 
 /** Channels m of a tile: bounded by accumulators and by the channels there are. */
@@ -83,10 +119,12 @@ function rowsOperand(job: CorrelateJob, R: number, lanes: number) {
   return { aligned, loads: shared.loads, value, declarations: aligned ? '' : quad('v') };
 }
 
+/** With several slices dw and db hold as many results, one for each part of the batch. */
 function tiledCorrelate(
   engine: Engine,
   job: CorrelateJob,
   R: number,
+  slices: number,
   v: Tensor,
   z: Tensor,
   dw: Tensor,
@@ -112,6 +150,7 @@ function tiledCorrelate(
   const tilesZ = Math.ceil(job.Cz / width);
   const tilesM = Math.ceil(job.Cv / R);
   const positions = Math.ceil(job.Lv / 4);
+  const batch = slices > 1 ? 'var b = firstB; b < lastB; b++' : 'var b = 0u; b < u.B; b++';
   run(
     engine,
     {
@@ -119,19 +158,22 @@ function tiledCorrelate(
       reads: { v: rows.aligned ? 'vec4f' : 'f32', z: zElement },
       writes: { dw: 'f32', ...(db ? { db: 'f32' } : {}) },
       uniforms: Object.fromEntries(
-        ['B', 'groups', 'Cv', 'Cz', 'Lv', 'Lz', 'positions', 'tilesZ', 'tilesM'].map((n) => [n, 'u32']),
+        ['B', 'groups', 'Cv', 'Cz', 'Lv', 'Lz', 'positions', 'tilesZ', 'tilesM', 'sliceB'].map((n) => [
+          n,
+          'u32',
+        ]),
       ),
       workgroup: width,
       subgroups: lanes > 0,
       declarations: rows.declarations,
-      body: `let g = group / (u.tilesZ * u.tilesM);
+      body: `${slices > 1 ? sliceOfBatch(K) : 'let g = group / (u.tilesZ * u.tilesM);'}
 let tile = group % (u.tilesZ * u.tilesM);
 let m0 = tile / u.tilesZ * ${R}u;
 let tileZ = tile % u.tilesZ;
 let cz = tileZ * ${width}u + lane;
 let length = u.Lz${zAligned ? ' / 4u' : ''};
 ${each(R, (r) => each(K, (k) => `var s${r}_${k} = 0.0;`).join(' ')).join('\n')}
-for (var b = 0u; b < u.B; b++) {
+for (${batch}) {
   let vRow = (b * u.groups + g) * u.Cv * u.Lv;
   let zRow = ((b * u.groups + g) * u.Cz + min(cz, u.Cz - 1u)) * length;
   for (var q = 0u; q < u.positions; q++) {
@@ -142,18 +184,32 @@ for (var b = 0u; b < u.B; b++) {
   }
 }
 if (cz < u.Cz) {
-  ${each(R, (r) => `if (m0 + ${r}u < u.Cv) { let at = ((g * u.Cv + m0 + ${r}u) * u.Cz + cz) * ${K}u; ${each(K, (k) => `dw[at + ${k}u] ${job.add ? '+=' : '='} s${r}_${k};`).join(' ')} }`).join('\n  ')}
+  ${each(R, (r) => `if (m0 + ${r}u < u.Cv) { let at = ${slices > 1 ? 'dwBase + ' : ''}((g * u.Cv + m0 + ${r}u) * u.Cz + cz) * ${K}u; ${each(K, (k) => `dw[at + ${k}u] ${job.add ? '+=' : '='} s${r}_${k};`).join(' ')} }`).join('\n  ')}
 }
-${db ? biasSum(job, R, width, rows.aligned, zAligned) : ''}`,
+${db ? biasSum(job, R, width, rows.aligned, zAligned, slices > 1) : ''}`,
     },
     { v, z, dw, ...(db ? { db } : {}) },
-    { ...job, positions, tilesZ, tilesM },
-    tilesZ * tilesM * job.groups,
+    { ...job, positions, tilesZ, tilesM, sliceB: Math.ceil(job.B / slices) },
+    tilesZ * tilesM * job.groups * slices,
   );
 }
 
+/** A workgroup's slice: its batch elements (the last slices may have none) and where its dw begins. */
+const sliceOfBatch = (K: number): string => `let part = group / (u.tilesZ * u.tilesM * u.groups);
+let g = group / (u.tilesZ * u.tilesM) % u.groups;
+let firstB = part * u.sliceB;
+let lastB = min(firstB + u.sliceB, u.B);
+let dwBase = part * u.groups * u.Cv * u.Cz * ${K}u;`;
+
 /** Sums whole rows of one signal, a channel a lane, in the workgroups that no other tile repeats. */
-function biasSum(job: CorrelateJob, R: number, width: number, vAligned: boolean, zAligned: boolean): string {
+function biasSum(
+  job: CorrelateJob,
+  R: number,
+  width: number,
+  vAligned: boolean,
+  zAligned: boolean,
+  sliced: boolean,
+): string {
   const s =
     job.bias === 'z'
       ? { name: 'z', C: 'u.Cz', L: 'u.Lz', aligned: zAligned }
@@ -166,10 +222,10 @@ function biasSum(job: CorrelateJob, R: number, width: number, vAligned: boolean,
     let c = g * ${s.C} + ${first} + r;
     var sum = ${s.aligned ? 'vec4f()' : '0.0'};
     let length = ${s.L}${s.aligned ? ' / 4u' : ''};
-    for (var b = 0u; b < u.B; b++) {
+    for (${sliced ? 'var b = firstB; b < lastB; b++' : 'var b = 0u; b < u.B; b++'}) {
       for (var t = 0u; t < length; t++) { sum += ${s.name}[(b * u.groups * ${s.C} + c) * length + t]; }
     }
-    db[c] = ${s.aligned ? 'dot(sum, vec4f(1.0))' : 'sum'};
+    db[${sliced ? `part * u.groups * ${s.C} + c` : 'c'}] = ${s.aligned ? 'dot(sum, vec4f(1.0))' : 'sum'};
   }
 }`;
 }
