@@ -27,7 +27,7 @@ const cases: Case[] = [
     variants: ['split', 'tile32', 'rows'],
   },
   {
-    ...{ M: 64, N: 64, K: 16, transposeA: true, transposeB: true, withBias: true, withSums: true },
+    ...{ M: 64, N: 64, K: 20, batches: 2, transposeA: true, transposeB: true, withBias: true },
     variants: ['tile64', 'tile32', 'rows'],
   },
 ];
