@@ -60,9 +60,9 @@ export class OpTable {
       '',
       'Made by `test/ops.test.ts` from what it ran; `npx vitest run test/ops.test.ts -u` writes it anew. Every case is compared',
       'with a definition in float64, its gradient with finite differences of that definition, by the kernels an adapter with',
-      'subgroups picks, by those without, and with every grid folded in two. "Golden" counts files of vectors made by PyTorch and',
-      'torchaudio in float64 (`test/golden`), held to the same tolerances. A tolerance is relative, plus a share of the',
-      "result's root mean square.",
+      'subgroups picks, by those without, and with every grid folded in two; by the kernels for real GPUs in full on lavapipe,',
+      'on a few cases on SwiftShader. "Golden" counts files of vectors made by PyTorch and torchaudio in float64',
+      "(`test/golden`), held to the same tolerances. A tolerance is relative, plus a share of the result's root mean square.",
       '',
     ];
     for (const [family, rows] of Object.entries(this.#families)) {
