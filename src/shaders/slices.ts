@@ -6,7 +6,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { run } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { type Activation, activate } from './activation.ts';
+import { type Activation, activate, activationFunctions } from './activation.ts';
 
 const workgroup = 64;
 
@@ -44,6 +44,7 @@ if (i >= u.n && j < u.m) {
       writes: { y: 'f32', ...(beside ? { beside: 'f32' } : {}) },
       uniforms: { n: 'u32', m: 'u32', slices: 'u32', N: 'u32' },
       workgroup,
+      declarations: activationFunctions(activation, 'f32'),
       body: `let i = group * ${workgroup}u + lane;
 if (i < u.n) {
   ${total('parts', 'u.n', 'i')}

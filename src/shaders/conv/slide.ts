@@ -2,7 +2,8 @@
 // Channels-first. A lane holds four neighbouring positions q as a vec4 and R output channels (in each phase) as
 // named accumulators; it walks the input channels. Per channel it loads its window, 3 or 4 vec4 cut by swizzles, and
 // the lanes together the R x T weights, which subgroupBroadcast hands round; in the plain variant each lane loads
-// all of them. Weights stay in PyTorch's layout: a scalar load costs a software adapter a quarter of a vec4's.
+// all of them; for real GPUs there is a third, in which a workgroup first copies the weights of several input channels
+// to workgroup memory. Weights stay in PyTorch's layout: a scalar load costs a software adapter a quarter of a vec4's.
 // Long kernels and large strides go to the naive kernel, one invocation an output, whose code does not grow.
 
 import type { Engine } from '../../engine/engine.ts';
@@ -33,12 +34,13 @@ export function slide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Te
   }
   const R = tileChannels(job, engine.lanes);
   const variants = [R, R / 2].filter((r) => r >= 1).map((r) => `channels${r}`);
+  if (engine.gpu) variants.push(`staged${tileChannels(job, 0)}`);
   const { bias } = job;
   const variant = engine.plan.choose(keyOf(job), variants, () => ({
     sizes: { x: x.size, w: w.size, y: y.size, ...(bias ? { bias: bias.size } : {}) },
-    run: (v, t) => tiledSlide(engine, { ...job, bias: t.bias ?? null }, Number(v.slice(8)), t.x, t.w, t.y),
+    run: (v, t) => tiledSlide(engine, { ...job, bias: t.bias ?? null }, v, t.x, t.w, t.y),
   }));
-  tiledSlide(engine, job, Number(variant.slice(8)), x, w, y);
+  tiledSlide(engine, job, variant, x, w, y);
 }
 
 /** What the time of a sliding sum depends on. */
@@ -81,7 +83,41 @@ function weightOperand(job: Slide, R: number, lanes: number) {
   const rowStride = job.weightByInput ? 'u.K' : 'u.Cin * u.K';
   const address = (row: string, k: string) => `wAt + min(co0 + ${row}, u.Cout - 1u) * ${rowStride} + ${k}`;
   const shared = shareLoads('w', R * job.K, lanes, (v) => `w[${address(`${v} % ${R}u`, `${v} / ${R}u`)}]`);
-  return { loads: shared.loads, value: (r: number, k: number) => shared.value(k * R + r) };
+  return {
+    declarations: '',
+    loads: shared.loads,
+    value: (r: number, k: number) => shared.value(k * R + r),
+    around: (loop: (from: string, to: string) => string) => loop('0u', 'u.Cin'),
+  };
+}
+
+/** Bytes of workgroup memory that staged weights may take: half of what WebGPU promises. */
+const stagedBytes = 8192;
+/** Input channels staged at once, at most. */
+const stagedChannels = 16;
+
+/** The same weights from workgroup memory: `around` copies those of a block of input channels, then runs the loop. */
+function stagedWeights(job: Slide, R: number) {
+  const n = R * job.K;
+  const block = Math.min(stagedChannels, Math.floor(stagedBytes / 4 / n));
+  const [rowStride, channel] = job.weightByInput ? ['u.K', 'u.Cout * u.K'] : ['u.Cin * u.K', 'u.K'];
+  const around = (
+    loop: (from: string, to: string) => string,
+  ) => `for (var c0 = 0u; c0 < u.Cin; c0 += ${block}u) {
+  for (var i = lane; i < ${block * n}u; i += ${plainWorkgroup}u) {
+    let at = min(c0 + i / ${n}u, u.Cin - 1u) * ${channel} + min(co0 + i % ${R}u, u.Cout - 1u) * ${rowStride};
+    staged[i] = w[g * u.Cin * u.Cout * u.K + at + i / ${R}u % ${job.K}u];
+  }
+  workgroupBarrier();
+  ${loop('c0', `min(c0 + ${block}u, u.Cin)`)}
+  workgroupBarrier();
+}`;
+  return {
+    declarations: `var<workgroup> staged: array<f32, ${block * n}>;`,
+    loads: `let stagedAt = (ci - c0) * ${n}u;`,
+    value: (r: number, k: number) => `staged[stagedAt + ${k * R + r}u]`,
+    around,
+  };
 }
 
 /** Stores the four positions (of every phase) of one channel. */
@@ -102,8 +138,11 @@ function storeChannel(job: SlideJob, r: number, vector: boolean): string {
     ${stores.join('\n    ')} }`;
 }
 
-function tiledSlide(engine: Engine, job: SlideJob, R: number, x: Tensor, w: Tensor, y: Tensor): void {
-  const { lanes } = engine;
+/** `channels8`: R = 8, weights shared by subgroup or not at all; `staged8`: through workgroup memory. */
+function tiledSlide(engine: Engine, job: SlideJob, variant: string, x: Tensor, w: Tensor, y: Tensor): void {
+  const isStaged = variant.startsWith('staged');
+  const R = Number(variant.replace(/^[a-z]+/, ''));
+  const lanes = isStaged ? 0 : engine.lanes;
   const width = lanes || plainWorkgroup;
   const OS = job.phases.length;
   const IS = job.inputStride;
@@ -111,7 +150,7 @@ function tiledSlide(engine: Engine, job: SlideJob, R: number, x: Tensor, w: Tens
   const vector = job.Lout % (4 * OS) === 0;
   const offsets = job.phases.flatMap((taps) => taps.flatMap((t) => each(4, (e) => e * IS + t.d)));
   const window = inputWindow('x', offsets, IS, aligned);
-  const weights = weightOperand(job, R, lanes);
+  const weights = isStaged ? stagedWeights(job, R) : weightOperand(job, R, lanes);
   const multiply = job.phases
     .flatMap((taps, p) =>
       taps.map((t) => {
@@ -125,6 +164,13 @@ function tiledSlide(engine: Engine, job: SlideJob, R: number, x: Tensor, w: Tens
   const tilesQ = Math.ceil((job.B * positions) / width);
   const tilesC = Math.ceil(job.Cout / R);
   const wChannel = job.weightByInput ? 'u.Cout * u.K' : 'u.K';
+  const loop = (from: string, to: string) => `for (var ci = ${from}; ci < ${to}; ci++) {
+  let row = ((b * u.groups + g) * u.Cin + ci) * length;
+  let wAt = g * u.Cin * u.Cout * u.K + ci * ${wChannel};
+  ${window.loads('row')}
+  ${weights.loads}
+  ${multiply}
+}`;
   run(
     engine,
     {
@@ -139,7 +185,7 @@ function tiledSlide(engine: Engine, job: SlideJob, R: number, x: Tensor, w: Tens
       ),
       workgroup: width,
       subgroups: lanes > 0,
-      declarations: activationFunctions(job.activation ?? 'none', 'vec4f'),
+      declarations: [weights.declarations, activationFunctions(job.activation ?? 'none', 'vec4f')].join('\n'),
       body: `let g = group / (u.tilesQ * u.tilesC);
 let tile = group % (u.tilesQ * u.tilesC);
 let co0 = tile / u.tilesQ * ${R}u;
@@ -150,13 +196,7 @@ let t0 = q * ${4 * OS}u;
 let length = u.Lin${aligned ? ' / 4u' : ''};
 ${window.setup('q', 'length')}
 ${each(R, (r) => each(OS, (p) => `var s${r}_${p} = vec4f();`).join(' ')).join(' ')}
-for (var ci = 0u; ci < u.Cin; ci++) {
-  let row = ((b * u.groups + g) * u.Cin + ci) * length;
-  let wAt = g * u.Cin * u.Cout * u.K + ci * ${wChannel};
-  ${window.loads('row')}
-  ${weights.loads}
-  ${multiply}
-}
+${weights.around(loop)}
 if (place < u.B * u.positions) {
   ${each(R, (r) => storeChannel(job, r, vector)).join('\n  ')}
 }`,

@@ -12,6 +12,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Element } from '../../engine/kernel.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { activationFunctions } from '../activation.ts';
 import { axis, each, quad } from '../tile.ts';
 import type { Product } from './product.ts';
 import { loadBias, storeRow, storesVectors } from './store.ts';
@@ -170,7 +171,11 @@ export function panels(
       writes: { c: vector, ...(p.rowSums ? { rowSums: 'f32' } : {}) },
       uniforms: { M: 'u32', N: 'u32', K: 'u32', tilesN: 'u32', tilesM: 'u32', batches: 'u32', sliceK: 'u32' },
       workgroup: (T / 4) ** 2,
-      declarations: `${a.declarations}\n${b.declarations}`,
+      declarations: [
+        a.declarations,
+        b.declarations,
+        activationFunctions(p.activation ?? 'none', 'vec4f'),
+      ].join('\n'),
       body: body(p, T, a, b),
     },
     {
