@@ -1,6 +1,6 @@
 // Bundles with esbuild: the commands and the Node library (packages stay outside), and the library for browsers,
 // where nothing stays outside. Types come from tsc afterwards (npm run build).
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import { browserBundle } from './bundle.mjs';
 
@@ -9,7 +9,7 @@ const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true,
 const commands = ['cli', 'train', 'preprocess', 'generate', 'reconstruct', 'doctor', 'start'];
 await build({
   ...common,
-  entryPoints: [...commands, 'index', 'node'].map((name) => `src/${name}.ts`),
+  entryPoints: [...commands, 'index', 'node', 'engine'].map((name) => `src/${name}.ts`),
   outdir: 'dist',
   platform: 'node',
   packages: 'external',
@@ -25,4 +25,7 @@ await build({
 });
 const browser = { ...browserBundle, sourcemap: true };
 await build({ ...browser, outfile: 'dist/browser.js' });
+await build({ ...browser, entryPoints: ['src/engine.ts'], outfile: 'dist/engine.browser.js' });
+await build({ ...browser, entryPoints: ['bench/page/page.ts'], outfile: 'dist/bench/page.js', minify: true });
+for (const file of ['index.html', 'page.css']) copyFileSync(`bench/page/${file}`, `dist/bench/${file}`);
 await build({ ...browser, outfile: 'dist/browser.min.js', minify: true });
