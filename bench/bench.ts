@@ -51,6 +51,13 @@ function installPeers(): void {
   if (status !== 0) throw new DataError('peers: npm ci --prefix bench/peers failed; see above');
 }
 
+const legend = `Medians of captured work. ceiling: the time that the work would take at the speed of the pure FMA or the copy
+kernel (whichever is longer) over the time it takes; what fits a cache may exceed a copy from memory.
+naive: one invocation an output, checked to give the same numbers.`;
+const peersLegend = `Peers: same adapter, weights and inputs, alternating, a turn ends when its loss is read; medians of 5. TensorFlow.js
+runs eagerly (it has no compiled mode), jax-js jitted. Dawn spins the thread while a promise is pending, so every library
+sleeps through most of the time it expects before it waits: ours by itself, the peers by the benchmark.`;
+
 /** Prints a section as soon as the next one begins, so that columns are as wide as they must be. */
 function printer() {
   const waiting: Row[] = [];
@@ -94,6 +101,7 @@ async function measureAll(options: BenchOptions): Promise<void> {
     for (const row of await sizes()) if (wanted(row.section, row.name)) more(row);
     if (options.peers) await versus(engine, wanted, more, say);
     flush();
+    process.stdout.write(`\n${legend}\n${options.peers ? `${peersLegend}\n` : ''}`);
     if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`);
   } finally {
     engine.close();

@@ -11,9 +11,10 @@ export interface Timing {
   js: number;
 }
 
-/** Milliseconds of replays in one run, and of a single replay above which there are fewer runs. */
+/** Milliseconds of replays in one run; of a single replay above which there are fewer runs, or none but itself. */
 const runLength = 40;
 const long = 400;
+const longest = 2000;
 
 /** Times one unit of GPU work. `body` records it; it is captured once and replayed. */
 export async function measure(
@@ -37,8 +38,10 @@ export async function replay(engine: Engine, once: () => void, runs = 7): Promis
   await engine.idle();
   const from = performance.now();
   once();
+  const submitted = performance.now() - from;
   await engine.idle();
   const single = performance.now() - from;
+  if (single > longest) return { ms: single, fastest: single, js: submitted };
   const repeats = Math.max(1, Math.min(50, Math.round(runLength / single)));
   const times: number[] = [];
   const js: number[] = [];
@@ -57,14 +60,14 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-/** Largest difference between two arrays, relative to the largest value of the second. */
+/** Largest difference between two arrays, relative to the largest value of the second; infinite with a NaN. */
 export function difference(a: Float32Array, b: Float32Array): number {
   let worst = 0;
   let most = 0;
   for (let i = 0; i < b.length; i++) {
     const d = Math.abs(a[i] - b[i]);
-    // Not Math.max, which a NaN would not survive in every order.
-    if (!(d <= worst)) worst = d;
+    if (Number.isNaN(d)) return Number.POSITIVE_INFINITY;
+    worst = Math.max(worst, d);
     most = Math.max(most, Math.abs(b[i]));
   }
   return a.length === b.length ? worst / (most || 1) : Number.POSITIVE_INFINITY;

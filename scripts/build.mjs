@@ -2,7 +2,7 @@
 // where nothing stays outside. Types come from tsc afterwards (npm run build).
 import { copyFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
-import { browserBundle } from './bundle.mjs';
+import { benchFiles, benchPage, browserBundle } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' };
@@ -26,6 +26,6 @@ await build({
 const browser = { ...browserBundle, sourcemap: true };
 await build({ ...browser, outfile: 'dist/browser.js' });
 await build({ ...browser, entryPoints: ['src/engine.ts'], outfile: 'dist/engine.browser.js' });
-await build({ ...browser, entryPoints: ['bench/page/page.ts'], outfile: 'dist/bench/page.js', minify: true });
-for (const file of ['index.html', 'page.css']) copyFileSync(`bench/page/${file}`, `dist/bench/${file}`);
+await build({ ...benchPage, sourcemap: true, outfile: 'dist/bench/page.js' });
+for (const file of benchFiles) copyFileSync(`bench/page/${file}`, `dist/bench/${file}`);
 await build({ ...browser, outfile: 'dist/browser.min.js', minify: true });

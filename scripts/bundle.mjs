@@ -1,5 +1,5 @@
-// The library for browsers in one file, where nothing stays outside: how the build makes it, and the test of it.
-/** @type {import('esbuild').BuildOptions} */
+// What browsers load, each in one file where nothing stays outside: how the build makes it, and the tests of it.
+/** The library. @type {import('esbuild').BuildOptions} */
 export const browserBundle = {
   entryPoints: ['src/index.ts'],
   bundle: true,
@@ -8,3 +8,7 @@ export const browserBundle = {
   platform: 'browser',
   logLevel: 'warning',
 };
+
+/** The benchmark as a page, with the files beside its script. @type {import('esbuild').BuildOptions} */
+export const benchPage = { ...browserBundle, entryPoints: ['bench/page/page.ts'], minify: true };
+export const benchFiles = ['index.html', 'page.css'];

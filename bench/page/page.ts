@@ -71,9 +71,14 @@ try {
   const report = await run();
   status.textContent = `Done, ${report.rows.length} rows.`;
   copy.disabled = false;
-  copy.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(JSON.stringify(report, null, 1));
-    copy.textContent = 'Copied';
+  copy.addEventListener('click', () => {
+    const said = navigator.clipboard.writeText(JSON.stringify(report, null, 1)).then(
+      () => 'Copied',
+      (error: Error) => `Not copied: ${error.message}`,
+    );
+    said.then((text) => {
+      copy.textContent = text;
+    });
   });
 } catch (error) {
   status.textContent = (error as Error).message;

@@ -3,13 +3,14 @@
 //   /golden/             names of the golden files (JSON)      /golden/NAME              one of them
 //   /plain/KIND/         the page, KIND whole or minified      /plain/KIND/formant.js    the library
 //                                                              /plain/KIND/page.js       the page's script
+//   /bench/              the benchmark as a page, its script and styles, under the same policy and styles of its own
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';
 import { build, type Plugin as EsbuildPlugin } from 'esbuild';
 import type { Plugin } from 'vitest/config';
-import { browserBundle } from '../../scripts/bundle.mjs';
+import { benchFiles, benchPage, browserBundle } from '../../scripts/bundle.mjs';
 
 const root = join(import.meta.dirname, '..', '..');
 const golden = process.env.GOLDEN_DIR ?? join(root, 'test', 'golden');
@@ -39,6 +40,8 @@ async function answer(url: string, response: ServerResponse): Promise<void> {
   if (where === 'golden' && kind === '') {
     const files = readdirSync(golden).filter((file) => file.endsWith('.safetensors'));
     response.end(JSON.stringify(files.sort()));
+  } else if (where === 'bench') {
+    await answerBench(kind || 'index.html', response);
   } else if (where === 'golden') {
     response.end(readFileSync(join(golden, basename(kind))));
   } else {
@@ -48,13 +51,22 @@ async function answer(url: string, response: ServerResponse): Promise<void> {
   }
 }
 
+async function answerBench(name: string, response: ServerResponse): Promise<void> {
+  const [, ending] = name.split('.');
+  response.setHeader('content-security-policy', `${policy}; style-src 'self'; img-src data:`);
+  response.setHeader('content-type', `text/${ending === 'js' ? 'javascript' : ending}`);
+  if (benchFiles.includes(name)) return void response.end(readFileSync(join(root, 'bench', 'page', name)));
+  const { outputFiles } = await build({ ...benchPage, absWorkingDir: root, write: false });
+  response.end(outputFiles![0].contents);
+}
+
 export function testPages(): Plugin {
   return {
     name: 'test-pages',
     configureServer: ({ middlewares }) => {
       middlewares.use((request, response, next) => {
         const url = request.url ?? '';
-        if (/^\/(golden|plain)\//.test(url)) answer(url, response).catch(next);
+        if (/^\/(golden|plain|bench)\//.test(url)) answer(url, response).catch(next);
         else next();
       });
     },
