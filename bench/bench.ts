@@ -2,6 +2,7 @@
 // start-up and bundle sizes; with --peers TensorFlow.js and jax-js in the same run. Run it with nothing else on the
 // machine.
 //   npm run bench -- [--peers] [--only REGEX] [--json FILE] [--profile]    npm run bench -- --compare A.json B.json
+//   npm run bench -- --tuned
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { type AdapterChoice, adapterChoices, DataError, openEngine } from '../sr
 import { comparison, type Report, type Row, text } from './report.ts';
 import { sizes } from './sizes.ts';
 import { runSuite } from './suite.ts';
+import { printTuned } from './tuned.ts';
 import { peersInstalled, versus } from './versus.ts';
 
 interface BenchOptions {
@@ -19,6 +21,7 @@ interface BenchOptions {
   only?: RegExp;
   peers?: boolean;
   profile?: boolean;
+  tuned?: boolean;
   json?: string;
 }
 
@@ -108,6 +111,15 @@ async function measureAll(options: BenchOptions): Promise<void> {
   }
 }
 
+async function tuned({ adapter }: BenchOptions): Promise<void> {
+  const engine = await openEngine(adapter ? { adapter } : {});
+  try {
+    await printTuned(engine, (line) => process.stdout.write(`${line}\n`));
+  } finally {
+    engine.close();
+  }
+}
+
 function bench(): Command {
   return new Command('bench')
     .description('times every kernel and the reference steps, beside naive versions, ceilings and peers')
@@ -118,12 +130,14 @@ function bench(): Command {
     )
     .option('--only <regex>', 'only rows whose "section: name" matches', pattern)
     .option('--peers', 'TensorFlow.js and jax-js as well; installs them into bench/peers at first')
+    .option('--tuned', 'only the variants of the steps’ kernels, timed anew, and the ones the tuner takes')
     .option('--profile', 'the time of each kernel of the training steps, on standard error')
     .option('--json <file>', 'write all rows to a file')
     .option('--compare <files...>', 'no measurement: two files of --json as a table of ratios')
     .exitOverride()
     .showHelpAfterError('(--help lists the options)')
     .action(async ({ compare, ...options }: BenchOptions & { compare?: string[] }) => {
+      if (options.tuned) return tuned(options);
       if (!compare) return measureAll(options);
       if (compare.length !== 2) throw new UsageError('--compare: give two files, A and B');
       const [a, b] = compare.map(readReport);

@@ -31,6 +31,8 @@ export interface Step {
   params: Parameters;
   capture: Capture<Tensor>;
   inputs: Inputs;
+  /** The step on tensors that hold nothing, for the tuner. */
+  rehearse: () => void;
   /** What a peer needs for the same step, with the weights as they are now. */
   job: () => Promise<PeerJob>;
   dispose: () => void;
@@ -53,17 +55,22 @@ function trainingStep(
   loss: (inputs: Record<string, Tensor>) => Tensor,
 ): Step {
   const adam = new Adam(params);
-  const capture = engine.capture(about.name, (inputs) => {
+  const body = (inputs: Record<string, Tensor>) => {
     const value = loss(inputs);
     backward(value);
     adam.step(value);
     return value;
-  });
+  };
+  const capture = engine.capture(about.name, body);
   const { x, eps } = about.inputs;
   return {
     ...about,
     params,
     capture,
+    rehearse: () => {
+      const empty = Object.entries(about.inputs).map(([name, { shape }]) => [name, engine.empty(shape)]);
+      body(Object.fromEntries(empty));
+    },
     job: async () => ({ weights: await params.state(), x: x.data, eps: eps.data, batch: about.batch }),
     dispose: () => {
       capture.dispose();

@@ -124,6 +124,11 @@ export class Engine {
     return this.lost;
   }
 
+  /** What winners of the tuner are remembered by: another adapter, or other kernels on it, have others. */
+  get tuningKey(): string {
+    return `${this.adapter.name}, ${this.lanes}${this.gpu ? ', gpu' : ''}`;
+  }
+
   /** Bytes of GPU buffers that exist: pool, uniforms, staging. */
   get bytes(): number {
     let sum = this.#root.bytes + this.uniforms.bytes;

@@ -39,7 +39,7 @@ const samples = 3;
  */
 export async function tune(engine: Engine, step: () => void, options: TuneOptions = {}): Promise<TuneRow[]> {
   const { budgetMs = 2000, store } = options;
-  const adapter = `${engine.adapter.name}, ${engine.lanes}`;
+  const adapter = engine.tuningKey;
   const known = await store?.load(adapter).catch(() => null);
   if (known) engine.plan.choices = { ...known, ...engine.plan.choices };
   const questions = engine.plan.listen(() => engine.rehearse(step));
