@@ -4,12 +4,17 @@
 //   optimal    recon = D/2 log(S / D)          (the Gaussian variance that is best for this batch, sigma-VAE,
 //                                               Rybkin et al. 2021); S / D has a floor of 1e-12
 //   loss = recon + beta KL
-// scale 1 gives the batch mean; scale B the sum over the batch.
+// scale 1 gives the batch mean; scale B the sum over the batch. One invocation walks the batch, a large one on a GPU
+// a workgroup (team.ts).
 
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
+import { byTeam } from './team.ts';
+
+/** Examples from which a workgroup takes a batch on a GPU. */
+const manyExamples = 65;
 
 export interface ElboOptions {
   kind: 'weighted' | 'optimal';
@@ -52,52 +57,68 @@ export function elbo(
   const metrics = engine.empty([3]);
   const under = '(S / u.D < 1e-12)';
   const floored = `select(S / u.D, 1e-12, ${under})`;
-  run(
-    engine,
-    {
-      name: 'elbo',
-      reads: { error: 'f32', kl: 'f32', beta: 'f32' },
-      writes: { loss: 'f32', metrics: 'f32' },
-      uniforms,
-      workgroup: 1,
-      body: `var S = 0.0;
-var K = 0.0;
-for (var b = 0u; b < u.B; b++) { S += error[b]; K += kl[b]; }
-S /= f32(u.B);
-K /= f32(u.B);
+  const guess = B >= manyExamples;
+  byTeam(engine, `elbo ${kind} ${B}`, guess, 1, { error, kl, beta, loss, metrics }, (team, t) =>
+    run(
+      engine,
+      {
+        name: 'elbo',
+        reads: { error: 'f32', kl: 'f32', beta: 'f32' },
+        writes: { loss: 'f32', metrics: 'f32' },
+        uniforms,
+        workgroup: team.workgroup,
+        declarations: team.functions('vec2f', 'sum'),
+        body: team.body(
+          'job',
+          '1u',
+          `var own = vec2f();
+for (var b = ${team.first}; b < u.B; b += ${team.step}) { own += vec2f(error[b], kl[b]); }
+let sums = ${team.sum('own')};
+let S = sums.x / f32(u.B);
+let K = sums.y / f32(u.B);
 let recon = u.scale * ${kind === 'optimal' ? `0.5 * u.D * log(${floored})` : 'u.weight * S'};
-loss[0] = recon + u.scale * beta[0] * K;
-metrics[0] = loss[0];
-metrics[1] = recon;
-metrics[2] = K;`,
-    },
-    { error, kl, beta, loss, metrics },
-    sizes,
-    1,
+let total = recon + u.scale * beta[0] * K;
+${team.leader('loss[0] = total; metrics[0] = total; metrics[1] = recon; metrics[2] = K;')}`,
+        ),
+      },
+      t,
+      sizes,
+      1,
+    ),
   );
   record('elbo', [error, kl, beta], [loss], (g) => {
     if (g.needs(2)) throw new ShapeError('elbo: beta is a schedule, not a parameter; it has no gradient');
     const into = (i: number) => (g.needs(i) ? g.into(i) : engine.empty([B]));
-    run(
-      engine,
-      {
-        name: 'elbo.dx',
-        reads: { error: 'f32', beta: 'f32', dloss: 'f32' },
-        writes: { derror: 'f32', dkl: 'f32' },
-        uniforms,
-        workgroup: 1,
-        body: `var S = 0.0;
-for (var b = 0u; b < u.B; b++) { S += error[b]; }
-S /= f32(u.B);
+    const tensors = { error, beta, dloss: g.out(), derror: into(0), dkl: into(1) };
+    byTeam(engine, `elbo.dx ${kind} ${B}`, guess, 1, tensors, (team, t) => {
+      const walk = (statement: string) =>
+        `for (var b = ${team.first}; b < u.B; b += ${team.step}) { ${statement} }`;
+      run(
+        engine,
+        {
+          name: 'elbo.dx',
+          reads: { error: 'f32', beta: 'f32', dloss: 'f32' },
+          writes: { derror: 'f32', dkl: 'f32' },
+          uniforms,
+          workgroup: team.workgroup,
+          declarations: team.functions('f32', 'sum'),
+          body: team.body(
+            'job',
+            '1u',
+            `var own = 0.0;
+${walk('own += error[b];')}
+let S = ${team.sum('own')} / f32(u.B);
 let mean = dloss[0] * u.scale / f32(u.B);
 let de = mean * ${kind === 'optimal' ? `select(0.5 / (S / u.D), 0.0, ${under})` : 'u.weight'};
 let dk = mean * beta[0];
-for (var b = 0u; b < u.B; b++) { derror[b] = de; dkl[b] = dk; }`,
-      },
-      { error, beta, dloss: g.out(), derror: into(0), dkl: into(1) },
-      sizes,
-      1,
-    );
+${walk('derror[b] = de; dkl[b] = dk;')}`,
+          ),
+        },
+        t,
+        sizes,
+        1,
+      );
+    });
   });
   return { loss, metrics };
 }

@@ -47,6 +47,10 @@ export const hyperbolicTangent = `fn hyperbolicTangent(x: V) -> V {
 export const isNanScalar =
   'fn isNanScalar(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }';
 
+/** fn larger1(a, b): the larger number, or the NaN, which max() may drop. */
+export const larger1 = `${isNanScalar}
+fn larger1(a: f32, b: f32) -> f32 { return select(a, b, (b > a) | isNanScalar(b)); }`;
+
 /** fn wave(x, quarter): sin(x + quarter pi / 2), to 1e-6 for |x| up to some thousands. */
 export const wave = `fn wave(x: V, quarter: f32) -> V {
   let k = floor(x * 0.6366197723675814 + 0.5);

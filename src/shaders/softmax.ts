@@ -1,11 +1,12 @@
 // softmax and logSoftmax along one axis of x, seen as (O, R, I): one invocation a row of R elements, three loops over it
-// (maximum, sum, result). On the software adapters that beats workgroup trees four times and more; few long rows use
-// few invocations.
+// (maximum, sum, result). On the software adapters that beats workgroup trees four times and more; on GPUs a workgroup
+// takes a long row (team.ts).
 //   softmax      y = e^(x - m) / sum,       dx = y (dy - sum of dy y)
 //   logSoftmax   y = x - m - log(sum),      dx = dy - e^y sum of dy
 // crossEntropy is built on logSoftmax.
 
 import { ShapeError } from '../engine/errors.ts';
+import type { Kernel } from '../engine/kernel.ts';
 import { record } from '../engine/op.ts';
 import { run } from '../engine/run.ts';
 import { sameShape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
@@ -14,6 +15,7 @@ import { neg } from './elementwise.ts';
 import { gather } from './gather.ts';
 import { normaliseAxis, sum } from './reduce.ts';
 import { reshape } from './shape.ts';
+import { byTeam, type Team } from './team.ts';
 
 const workgroup = 64;
 
@@ -22,9 +24,13 @@ const kinds = {
   logSoftmax: { y: 'x[at] - top - log(total)', row: 'dy[at]', dx: 'dy[at] - exp(y[at]) * total' },
 } as const;
 
+/** Rows from this length on are a workgroup's work on a GPU, unless there are enough of them side by side. */
+const longRow = 257;
+const manyRows = 4096;
+
 /** A loop over the row's elements. */
-const each = (statement: string) =>
-  `for (var r = 0u; r < u.R; r++) { let at = first + r * u.I; ${statement} }`;
+const walk = (team: Team) => (statement: string) =>
+  `for (var r = ${team.first}; r < u.R; r += ${team.step}) { let at = first + r * u.I; ${statement} }`;
 
 function alongAxis(name: keyof typeof kinds, x: Tensor, axis: number): Tensor {
   const a = normaliseAxis(name, axis, x);
@@ -33,32 +39,43 @@ function alongAxis(name: keyof typeof kinds, x: Tensor, axis: number): Tensor {
   const sizes = { n, R: x.shape[a], I };
   const y = x.engine.empty(x.shape);
   const kind = kinds[name];
-  const kernel = {
+  const guess = sizes.R >= longRow && (I === 1 || n < manyRows);
+  const key = (part: string) => `${part} ${n}x${sizes.R} by ${I}`;
+  const kernel = (team: Team, rows: string) => ({
     uniforms: { n: 'u32', R: 'u32', I: 'u32' } as const,
-    workgroup,
-    body: (rows: string) => `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let first = i / u.I * u.R * u.I + i % u.I;
-  var total = 0.0;
-  ${rows}
-}`,
-  };
-  const groups = Math.ceil(n / workgroup);
-  const forward = `var top = x[first];
-  ${each('top = max(top, x[at]);')}
-  ${each('total += exp(x[at] - top);')}
+    workgroup: team.workgroup,
+    body: team.body('i', 'u.n', `let first = i / u.I * u.R * u.I + i % u.I;\n  ${rows}`),
+  });
+  byTeam(x.engine, key(name), guess, workgroup, { x, y }, (team, t) => {
+    const each = walk(team);
+    const rows = `var own = x[first];
+  ${each('own = max(own, x[at]);')}
+  let top = ${team.max('own')};
+  var part = 0.0;
+  ${each('part += exp(x[at] - top);')}
+  let total = ${team.sum('part')};
   ${each(`y[at] = ${kind.y};`)}`;
-  const shape = { ...kernel, name, reads: { x: 'f32' }, writes: { y: 'f32' } } as const;
-  run(x.engine, { ...shape, body: kernel.body(forward) }, { x, y }, sizes, groups);
+    const declarations = team.functions('f32', 'max', 'sum');
+    const shape = { ...kernel(team, rows), name, reads: { x: 'f32' }, writes: { y: 'f32' }, declarations };
+    run(x.engine, shape as Kernel, t, sizes, team.groups(n));
+  });
   return record(name, [x], [y], (g) => {
-    const back = {
-      ...kernel,
-      name: `${name}.dx`,
-      reads: { y: 'f32', dy: 'f32' },
-      writes: { dx: 'f32' },
-    } as const;
-    const body = kernel.body(`${each(`total += ${kind.row};`)}\n  ${each(`dx[at] = ${kind.dx};`)}`);
-    run(x.engine, { ...back, body }, { y, dy: g.out(), dx: g.into(0) }, sizes, groups);
+    const tensors = { y, dy: g.out(), dx: g.into(0) };
+    byTeam(x.engine, key(`${name}.dx`), guess, workgroup, tensors, (team, t) => {
+      const each = walk(team);
+      const rows = `var part = 0.0;
+  ${each(`part += ${kind.row};`)}
+  let total = ${team.sum('part')};
+  ${each(`dx[at] = ${kind.dx};`)}`;
+      const back = {
+        ...kernel(team, rows),
+        name: `${name}.dx`,
+        reads: { y: 'f32', dy: 'f32' },
+        writes: { dx: 'f32' },
+        declarations: team.functions('f32', 'sum'),
+      };
+      run(x.engine, back as Kernel, t, sizes, team.groups(n));
+    });
   });
 }
 

@@ -1,26 +1,24 @@
 // Sums over groups of elements, in pairs: x is seen as (P, G, Q), and all p and q of one g are a group. Two passes, as in
-// all reductions: one invocation a chunk of a group, then one a group, which also turns the sums into what is wanted.
+// all reductions: one invocation (on GPUs one workgroup, team.ts) a chunk of a group, then one a group, which also turns
+// the sums into what is wanted.
 
 import type { Engine } from '../../engine/engine.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { byTeam, type Team, teamSize } from '../team.ts';
 
 const workgroup = 64;
 /** Invocations a sum is spread over when there are few groups. */
 const wantedThreads = 1024;
+/** Workgroups a sum is spread over on a GPU, and the least elements of an invocation there. */
+const wantedGroups = 512;
+const leastTurns = 8;
 
 /** x as (P, G, Q). */
 export interface Grouping {
   P: number;
   G: number;
   Q: number;
-}
-
-/** How a group's N elements are cut into chunks, one an invocation. */
-export function chunksOf({ P, G, Q }: Grouping): { N: number; chunk: number; chunks: number } {
-  const N = P * Q;
-  const chunk = Math.max(32, Math.ceil(N / Math.max(1, Math.ceil(wantedThreads / G))));
-  return { N, chunk, chunks: Math.ceil(N / chunk) };
 }
 
 /** A WGSL expression over elements of some tensors, as a pair. */
@@ -40,10 +38,36 @@ interface Finish {
   body: string;
 }
 
+const element = (tensors: object) => Object.fromEntries(Object.keys(tensors).map((k) => [k, 'f32' as const]));
+
+/** How a group's N elements are cut into chunks, one an invocation or a workgroup. */
+export function chunksOf({ P, G, Q }: Grouping, team: Team): { N: number; chunk: number; chunks: number } {
+  const N = P * Q;
+  const [wanted, least] =
+    team.workgroup === teamSize ? [wantedGroups, leastTurns * teamSize] : [wantedThreads, 32];
+  const chunk = Math.max(least, Math.ceil(N / Math.max(1, Math.ceil(wanted / G))));
+  return { N, chunk, chunks: Math.ceil(N / chunk) };
+}
+
+/** Whether a team is a GPU's first guess for groups of this size. */
+export const forTeams = ({ P, Q }: Grouping): boolean => P * Q > teamSize;
+
 /** Sums a pair over every group, and finishes each. */
-export function sumPairs(engine: Engine, groups: Grouping, pair: Pair, finish: Finish): void {
-  const { G, Q } = groups;
-  const { N, chunk, chunks } = chunksOf(groups);
+export function sumPairs(engine: Engine, grouping: Grouping, pair: Pair, finish: Finish): void {
+  const { P, G, Q } = grouping;
+  const { reads = {}, writes } = finish;
+  const key = `${pair.name} ${P}x${G}x${Q}`;
+  byTeam(engine, key, forTeams(grouping), workgroup, { ...pair.inputs, ...reads, ...writes }, (team, t) => {
+    const of = (names: object) => Object.fromEntries(Object.keys(names).map((k) => [k, t[k]]));
+    const bound = { ...finish, reads: of(reads), writes: of(writes) };
+    sumChunks(engine, grouping, team, { ...pair, inputs: of(pair.inputs) }, bound);
+  });
+}
+
+function sumChunks(engine: Engine, grouping: Grouping, team: Team, pair: Pair, finish: Finish): void {
+  const { G, Q } = grouping;
+  const { N, chunk, chunks } = chunksOf(grouping, team);
+  const declarations = team.functions('vec2f', 'sum');
   engine.scope(() => {
     const part = engine.empty([G, chunks, 2]);
     const sizes = { n: G * chunks, chunk, chunks, N, G, Q, ...pair.uniforms };
@@ -51,30 +75,31 @@ export function sumPairs(engine: Engine, groups: Grouping, pair: Pair, finish: F
       engine,
       {
         name: pair.name,
-        reads: Object.fromEntries(Object.keys(pair.inputs).map((k) => [k, 'f32' as const])),
+        reads: element(pair.inputs),
         writes: { part: 'vec2f' },
         uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])),
-        workgroup,
-        body: `let j = group * ${workgroup}u + lane;
-if (j < u.n) {
-  let g = j / u.chunks;
+        workgroup: team.workgroup,
+        declarations,
+        body: team.body(
+          'j',
+          'u.n',
+          `let g = j / u.chunks;
   let start = j % u.chunks * u.chunk;
   let end = min(start + u.chunk, u.N);
-  var sum = vec2f();
-  for (var e = start; e < end; e++) {
+  var own = vec2f();
+  for (var e = start + ${team.first}; e < end; e += ${team.step}) {
     let i = (e / u.Q * u.G + g) * u.Q + e % u.Q;
-    sum += ${pair.expression};
+    own += ${pair.expression};
   }
-  part[j] = sum;
-}`,
+  let sum = ${team.sum('own')};
+  ${team.leader('part[j] = sum;')}`,
+        ),
       },
       { ...pair.inputs, part },
       sizes,
-      Math.ceil((G * chunks) / workgroup),
+      team.groups(G * chunks),
     );
     const { writes, reads = {}, floats = {}, body } = finish;
-    const element = (tensors: object) =>
-      Object.fromEntries(Object.keys(tensors).map((k) => [k, 'f32' as const]));
     run(
       engine,
       {
@@ -82,17 +107,20 @@ if (j < u.n) {
         reads: { part: 'vec2f', ...element(reads) },
         writes: element(writes),
         uniforms: { G: 'u32', chunks: 'u32', N: 'u32', Q: 'u32', ...element(floats) },
-        workgroup,
-        body: `let g = group * ${workgroup}u + lane;
-if (g < u.G) {
-  var sum = vec2f();
-  for (var c = 0u; c < u.chunks; c++) { sum += part[g * u.chunks + c]; }
-  ${body}
-}`,
+        workgroup: team.workgroup,
+        declarations,
+        body: team.body(
+          'g',
+          'u.G',
+          `var own = vec2f();
+  for (var c = ${team.first}; c < u.chunks; c += ${team.step}) { own += part[g * u.chunks + c]; }
+  let sum = ${team.sum('own')};
+  ${team.leader(body)}`,
+        ),
       },
       { part, ...reads, ...writes },
       { G, chunks, N, Q, ...floats },
-      Math.ceil(G / workgroup),
+      team.groups(G),
     );
   });
 }
