@@ -5,13 +5,18 @@ import {
   backwardFrom,
   type Engine,
   elbo,
+  fft,
+  irfft,
+  istft,
   layerNorm,
   max,
   mul,
   openEngine,
   Random,
   reparameterize,
+  rfft,
   softmax,
+  stft,
   sum,
   type Tensor,
 } from '../../src/node.ts';
@@ -131,4 +136,25 @@ test('normalisation, the sample, its divergence and the objective are those of t
     const { loss, metrics } = elbo(mul(error, error), kl, beta, { kind: 'optimal', D: 131 });
     return [z, kl, metrics, ...backwardFrom([[loss, engine.tensor([1])]], [mu, logVar, error])];
   });
+});
+
+// 64 by frames, 32 columns a workgroup; 128 and 2048 by rows, sixteen and one; numbers that no workgroup divides.
+test('transforms of frames', async () => {
+  const wave = engine.tensor(noise(3 * 256, 14), [3, 256]);
+  await agrees(() => {
+    const X = stft(wave, { nFft: 64 });
+    return [X, istft(X, { nFft: 64 })];
+  });
+});
+
+test('transforms of rows: 128 back, 2048', async () => {
+  const bins = engine.tensor(noise(35 * 130, 13), [35, 65, 2]);
+  await agrees(() => [irfft(bins)]);
+  const long = engine.tensor(noise(3 * 2048, 13), [3, 2048]);
+  await agrees(() => [rfft(long)]);
+});
+
+test('complex transforms of rows', async () => {
+  const x = engine.tensor(noise(35 * 64, 15), [35, 32, 2]);
+  await agrees(() => [fft(x)]);
 });

@@ -8,8 +8,8 @@
 import type { Engine } from '../../engine/engine.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Columns, columnTensor } from './columns.ts';
-import { type LineReader, type LineWriter, type Sign, singleLine } from './passes.ts';
-import { complexColumns, type Source, type Target } from './ports.ts';
+import { type Sign, singleLine } from './passes.ts';
+import { complexColumns, type LineReader, type LineWriter, type Source, type Target } from './ports.ts';
 
 export interface ChirpTransform {
   name: string;

@@ -67,6 +67,58 @@ export interface Port {
   declarations?: string;
 }
 
+/** WGSL of what a body may know of the column `col`. */
+const place = `let live = col < u.B * u.pairs;
+let b = min(col / u.pairs, u.B - 1u);
+let frame = (col - b * u.pairs) * ${width}u;`;
+
+interface Grid {
+  workgroup: number;
+  groups: number;
+  /** More uniforms. */
+  sizes?: Record<string, number>;
+}
+
+/** One dispatch with the tensors, uniforms and declarations of some ports. */
+function runPorts(
+  engine: Engine,
+  name: string,
+  c: Columns,
+  grid: Grid,
+  ports: readonly Port[],
+  body: string,
+): void {
+  const merged = <T>(pick: (p: Port) => Record<string, T> | undefined): Record<string, T> =>
+    Object.assign({}, ...ports.map((p) => pick(p) ?? {}));
+  const reads = merged((p) => p.reads);
+  const writes = merged((p) => p.writes);
+  const sizes = { ...grid.sizes, B: c.B, pairs: c.pairs, frames: c.frames, ...merged((p) => p.uniforms) };
+  const floats = merged((p) => p.floats);
+  const element = (o: Record<string, [Element, Tensor]>) =>
+    Object.fromEntries(Object.entries(o).map(([k, [type]]) => [k, type]));
+  const tensors = Object.entries({ ...reads, ...writes }).map(([k, [, t]]) => [k, t]);
+  run(
+    engine,
+    {
+      name,
+      reads: element(reads),
+      writes: element(writes),
+      uniforms: {
+        ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])),
+        ...Object.fromEntries(Object.keys(floats).map((k) => [k, 'f32' as const])),
+      },
+      workgroup: grid.workgroup,
+      declarations: [`alias V = ${valueType};`, ...new Set(ports.map((p) => p.declarations ?? ''))].join(
+        '\n',
+      ),
+      body,
+    },
+    Object.fromEntries(tensors),
+    { ...sizes, ...floats },
+    grid.groups,
+  );
+}
+
 /**
  * Runs `body` once for every item of every column. It may use: `item`, `tile`, `lane`, `col` (the column), `b` (its
  * batch, below B), `frame` (the first of its two frames; those from u.frames on don't exist), `live` (whether the
@@ -80,52 +132,59 @@ export function dispatch(
   ports: readonly Port[],
   body: string,
 ): void {
-  const merged = <T>(pick: (p: Port) => Record<string, T> | undefined): Record<string, T> =>
-    Object.assign({}, ...ports.map((p) => pick(p) ?? {}));
-  const reads = merged((p) => p.reads);
-  const writes = merged((p) => p.writes);
-  const sizes = { items, B: c.B, pairs: c.pairs, frames: c.frames, ...merged((p) => p.uniforms) };
-  const floats = merged((p) => p.floats);
-  const element = (o: Record<string, [Element, Tensor]>) =>
-    Object.fromEntries(Object.entries(o).map(([k, [type]]) => [k, type]));
-  const tensors = Object.entries({ ...reads, ...writes }).map(([k, [, t]]) => [k, t]);
-  const place = `let live = col < u.B * u.pairs;
-let b = min(col / u.pairs, u.B - 1u);
-let frame = (col - b * u.pairs) * ${width}u;`;
-  const tiled = c.lanes > 1;
-  run(
-    engine,
-    {
-      name,
-      reads: element(reads),
-      writes: element(writes),
-      uniforms: {
-        ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])),
-        ...Object.fromEntries(Object.keys(floats).map((k) => [k, 'f32' as const])),
-      },
-      workgroup: tiled ? c.lanes : rowsWorkgroup,
-      declarations: [`alias V = ${valueType};`, ...new Set(ports.map((p) => p.declarations ?? ''))].join(
-        '\n',
-      ),
-      body: tiled
-        ? `let item = group % u.items;
+  const sizes = { items };
+  if (c.lanes > 1) {
+    const text = `let item = group % u.items;
 let tile = group / u.items;
 let col = tile * ${c.lanes}u + lane;
 ${place}
-${body}`
-        : `let index = group * ${rowsWorkgroup}u + lane;
+${body}`;
+    runPorts(engine, name, c, { workgroup: c.lanes, groups: items * c.tiles, sizes }, ports, text);
+    return;
+  }
+  const text = `let index = group * ${rowsWorkgroup}u + lane;
 if (index < u.items * u.pairs) {
 let item = index % u.items;
 let tile = index / u.items;
 let col = tile;
 ${place}
 ${body}
-}`,
-    },
-    Object.fromEntries(tensors),
-    { ...sizes, ...floats },
-    tiled ? items * c.tiles : Math.ceil((items * c.pairs) / rowsWorkgroup),
-  );
+}`;
+  const groups = Math.ceil((items * c.pairs) / rowsWorkgroup);
+  runPorts(engine, name, c, { workgroup: rowsWorkgroup, groups, sizes }, ports, text);
+}
+
+/**
+ * Runs `body` for `perGroup` columns a workgroup, whose invocations share them. It may use what that of `dispatch`
+ * may, but for `item`: `slot` (the column within the workgroup), `turn` (the invocation's number within the column),
+ * and `mine` (whether the column may be stored). Neighbouring invocations have neighbouring columns of a tile, or
+ * neighbouring turns of a row: whatever is contiguous in memory. All reach its barriers.
+ */
+export function dispatchGroups(
+  engine: Engine,
+  name: string,
+  c: Columns,
+  { workgroup, perGroup }: { workgroup: number; perGroup: number },
+  ports: readonly Port[],
+  body: string,
+): void {
+  const turns = workgroup / perGroup;
+  const slot = c.lanes > 1 ? `lane % ${perGroup}u` : `lane / ${turns}u`;
+  const turn = c.lanes > 1 ? `lane / ${perGroup}u` : `lane % ${turns}u`;
+  const text = `let slot = ${slot};
+let turn = ${turn};
+let wanted = group * ${perGroup}u + slot;
+let mine = wanted < u.columns;
+let col = min(wanted, u.columns - 1u);
+${place}
+let tile = col / ${c.lanes}u;
+{
+let lane = col % ${c.lanes}u;
+${body}
+}`;
+  const columns = c.tiles * c.lanes;
+  const groups = Math.ceil(columns / perGroup);
+  runPorts(engine, name, c, { workgroup, groups, sizes: { columns } }, ports, text);
 }
 
 /** Stores the parts of `value` that exist; `index` gives the place of frame `frame + i`. */

@@ -10,7 +10,8 @@ import type { Engine } from '../../engine/engine.ts';
 import type { HostArray } from '../../engine/tensor.ts';
 import { Code, type Complex, complexDft, hermitianDft, realDft, rotate } from './butterfly.ts';
 import { type Columns, columnTensor, dispatch, type Port } from './columns.ts';
-import { complexColumns, type Source, type Target } from './ports.ts';
+import { eitherWay, groupComplex, groupHermitian, groupReal } from './group.ts';
+import { complexColumns, type LineReader, type LineWriter, type Source, type Target } from './ports.ts';
 
 export type Sign = 1 | -1;
 
@@ -59,14 +60,6 @@ function twiddlePort(engine: Engine, rows: number, first: number, count: number,
   const value = (i: number): [string, string] =>
     i % 2 === 0 ? [`w${i >> 1}.x`, `w${i >> 1}.y`] : [`w${i >> 1}.z`, `w${i >> 1}.w`];
   return { port, load, value };
-}
-
-/** How a complex pass reads element e = j + r M / R of a line, and stores e; `r` tells halves apart at writing. */
-export interface LineReader extends Port {
-  load(name: string, e: string, r: number, R: number): string;
-}
-export interface LineWriter extends Port {
-  store(e: string, re: string, im: string, r: number, R: number): string;
 }
 
 interface Lines {
@@ -168,7 +161,11 @@ export function singleLine(
 ): void {
   const bits = Math.log2(p.n);
   const radices = bits === 0 ? [1] : split(bits, 4);
-  engine.scope(() => linePasses(engine, { ...p, count: 1, M: p.n, radices }, reader, writer));
+  eitherWay(engine, `${p.name} ${p.n} ${p.sign}`, p.columns, p.n, reader, writer, {
+    group: (from, to) => groupComplex(engine, p, from, to),
+    passes: (from, to) =>
+      engine.scope(() => linePasses(engine, { ...p, count: 1, M: p.n, radices }, from, to)),
+  });
 }
 
 export interface RealTransform {
@@ -184,6 +181,13 @@ export const weightUniforms = (w: BinWeights) => ({ edge: w.edge, middle: w.midd
  * Bins 0 .. n/2 of a real transform, each times its weight: source elements 0 .. n-1, target elements 0 .. n/2.
  */
 export function realPasses(engine: Engine, p: RealTransform, source: Source, target: Target): void {
+  eitherWay(engine, `${p.name} real ${p.n}`, p.columns, p.n / 2, source, target, {
+    group: (from, to) => groupReal(engine, p, from, to),
+    passes: (from, to) => realByPasses(engine, p, from, to),
+  });
+}
+
+function realByPasses(engine: Engine, p: RealTransform, source: Source, target: Target): void {
   const { n, columns, name } = p;
   const { R, radices } = realPlan(n);
   const M = n / R;
@@ -240,6 +244,13 @@ function binWriter(p: RealTransform, R: number, M: number, target: Target): Line
  * bin n - k the conjugate of bin k. The imaginary parts of the first and last bin are ignored.
  */
 export function hermitianPasses(engine: Engine, p: RealTransform, source: Source, target: Target): void {
+  eitherWay(engine, `${p.name} hermitian ${p.n}`, p.columns, p.n / 2, source, target, {
+    group: (from, to) => groupHermitian(engine, p, from, to),
+    passes: (from, to) => hermitianByPasses(engine, p, from, to),
+  });
+}
+
+function hermitianByPasses(engine: Engine, p: RealTransform, source: Source, target: Target): void {
   const { n, columns, name } = p;
   const { R, radices } = realPlan(n);
   const M = n / R;

@@ -13,6 +13,14 @@ export interface Target extends Port {
   store(e: string, re: string, im: string): string;
 }
 
+/** How a complex pass reads element e = j + r M / R of a line, and stores e; `r` tells halves apart at writing. */
+export interface LineReader extends Port {
+  load(name: string, e: string, r: number, R: number): string;
+}
+export interface LineWriter extends Port {
+  store(e: string, re: string, im: string, r: number, R: number): string;
+}
+
 /** A complex column tensor of the given rows, as source and target. */
 export function complexColumns(
   name: string,
