@@ -25,8 +25,7 @@ try {
   const trainer = new Trainer(
     engine,
     { ...config, epochs: Math.ceil(steps / 10) },
-    { shape: [64, 64], labels: [], train: split, valid: null, test: null },
-    80,
+    { shape: [64, 64], dynamicRange: 80, labels: [], train: split, valid: null, test: null },
   );
   const hash = createHash('sha256');
   const memory: { step: number; engine: number; rss: number }[] = [];

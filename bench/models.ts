@@ -6,22 +6,18 @@
 import {
   Adam,
   backward,
-  bceWithLogits,
   type Capture,
   type Engine,
-  elbo,
   type HostArray,
   type Inputs,
-  Linear,
-  Parameters,
+  type Parameters,
   presetConfig,
   Random,
-  reparameterize,
   type Tensor,
   Vae,
+  vaeConfig,
   vaeLoss,
 } from '../src/index.ts';
-import type { Init } from '../src/model/layers.ts';
 
 export interface Step {
   name: string;
@@ -86,7 +82,7 @@ const speechGflop = 3.063;
 export function speechStep(engine: Engine, kind: 'vae' | 'cvae', B = 64): Step {
   const classes = kind === 'cvae' ? 10 : 0;
   const config = presetConfig('speech-ref', kind);
-  const model = new Vae(engine, { ...config, inputs: 64, frames: 64, classes }, 1);
+  const model = new Vae(engine, vaeConfig(config, [64, 64], classes), 1);
   const beta = engine.constant('bench one', () => ({ data: Float32Array.of(1), shape: [1] }));
   const inputs = {
     x: { data: random.uniform(0, B * 4096), shape: [B, 64, 64] },
@@ -106,23 +102,18 @@ export function speechStep(engine: Engine, kind: 'vae' | 'cvae', B = 64): Step {
 const mnistProducts = 3 * (784 * 400 + 400 * 40 + 20 * 400 + 400 * 784) - 784 * 400;
 
 export function mnistStep(engine: Engine, B = 128): Step {
-  const params = new Parameters(engine);
-  const init: Init = { params, seed: 1 };
-  const fc1 = new Linear(init, 'fc1', 784, 400);
-  const mu = new Linear(init, 'mu', 400, 20);
-  const logvar = new Linear(init, 'logvar', 400, 20);
-  const fc3 = new Linear(init, 'fc3', 20, 400);
-  const fc4 = new Linear(init, 'fc4', 400, 784);
+  const config = presetConfig('mnist-ref', 'vae');
+  const model = new Vae(engine, vaeConfig(config, [28, 28], 0), 1);
   const beta = engine.constant('bench one', () => ({ data: Float32Array.of(1), shape: [1] }));
   const inputs = {
-    x: { data: random.uniform(2, B * 784), shape: [B, 784] },
+    x: { data: random.uniform(2, B * 784), shape: [B, 28, 28] },
     eps: { data: random.normal(3, B * 20), shape: [B, 20] },
   };
   const about = { name: `mnist-ref VAE, B ${B}`, batch: B, gflop: (2 * B * mnistProducts) / 1e9, inputs };
-  return trainingStep(engine, params, about, ({ x, eps }) => {
-    const h = fc1.forward(x, 'relu');
-    const { z, kl } = reparameterize(mu.forward(h), logvar.forward(h), eps);
-    const logits = fc4.forward(fc3.forward(z, 'relu'));
-    return elbo(bceWithLogits(logits, x), kl, beta, { kind: 'weighted', scale: B }).loss;
-  });
+  return trainingStep(
+    engine,
+    model.params,
+    about,
+    ({ x, eps }) => vaeLoss(model, x, eps, null, beta, config).loss,
+  );
 }

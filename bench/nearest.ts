@@ -3,9 +3,9 @@
 // that is heard as its file name says. The references were never trained on.
 
 import { parseArgs } from 'node:util';
-import { referenceFeatures } from '../src/audio/features.ts';
-import { openData } from '../src/data.ts';
-import { datasetOf } from '../src/model/speech.ts';
+import { type FeatureSettings, referenceFeatures } from '../src/audio/features.ts';
+import { openRecordings } from '../src/data.ts';
+import { datasetOf, featureTable } from '../src/model/speech.ts';
 import { openEngine } from '../src/node.ts';
 
 const { values, positionals } = parseArgs({
@@ -17,9 +17,11 @@ if (!folder) throw new Error('usage: node dist/nearest.js CLIPS [--data digits|D
 
 const engine = await openEngine();
 try {
-  const known = await (await openData(values.data)).table(engine, referenceFeatures);
+  const table = async (from: string, settings: FeatureSettings) =>
+    featureTable(engine, (await openRecordings(from)).chunks(engine, settings), settings);
+  const known = await table(values.data, referenceFeatures);
   const { data, features } = datasetOf(known, referenceFeatures, false);
-  const { clips, db } = await (await openData(folder)).table(engine, features);
+  const { clips, db } = await table(folder, features);
   const heard = datasetOf(
     { clips: clips.map((c) => ({ ...c, split: 'train' as const })), db },
     features,

@@ -1,18 +1,23 @@
-// What `--data` names: the embedded digits, a folder of recordings, or a folder that `preprocess` made. It is looked at
-// before an adapter is opened, so that a wrong path is said at once; features come afterwards.
+// What `--data` names: the embedded digits, a folder of recordings, one that `preprocess` made, or one of MNIST's files.
+// It is looked at before an adapter is opened, so that a wrong path is said at once; features come afterwards.
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clip, readClips } from './audio/clips.ts';
-import type { FeatureSettings } from './audio/features.ts';
+import { type FeatureSettings, referenceFeatures } from './audio/features.ts';
 import { listClips } from './audio/folder.ts';
 import { printable } from './audio/names.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { FeatureFolder } from './featureFolder.ts';
+import { holdsIdx, listMnist } from './image/mnist.ts';
 import { Intake, type IntakeSummary } from './intake.ts';
-import { type FeatureTable, featureTable } from './model/speech.ts';
+import type { Dataset } from './model/dataset.ts';
+import { imageDataset } from './model/images.ts';
+import { type InputSettings, isImage } from './model/inputs.ts';
+import type { DataKind } from './model/presets.ts';
+import { datasetOf, type FeatureTable, featureTable } from './model/speech.ts';
 
 /** The folder of the package that holds `data/digits`, whether this runs from src/, dist/ or a chunk below it. */
 export function embeddedDigits(): string {
@@ -24,15 +29,26 @@ export function embeddedDigits(): string {
 }
 
 /** Data that was found and not read yet. */
-export interface SpeechData {
-  /** Features of every clip that can be used; says which cannot. @throws DataError if none is left. */
-  table(engine: Engine, settings: FeatureSettings): Promise<FeatureTable>;
-  /** What became of the files; complete after `table`. */
+export interface DataSource {
+  readonly kind: DataKind;
+  /** What became of the files; complete after `dataset`. */
   readonly intake: IntakeSummary;
+  /**
+   * Examples of everything that can be used; says what cannot.
+   * @param settings of the examples of a model; of features with maxDb null it is taken from the training split, and
+   *   returned; null for images takes them as they are
+   * @throws DataError if nothing is left to train on, or images have another size.
+   */
+  dataset(
+    engine: Engine,
+    settings: InputSettings | null,
+    validation: boolean,
+  ): Promise<{ data: Dataset; features: InputSettings }>;
 }
 
 /** Recordings that were found, to be read in chunks. */
-export interface Recordings extends SpeechData {
+export interface Recordings {
+  readonly intake: IntakeSummary;
   chunks(engine: Engine, settings: FeatureSettings): AsyncIterable<Clip[]>;
 }
 
@@ -41,17 +57,53 @@ export interface Recordings extends SpeechData {
  * @param strict the first bad file is an error
  * @throws DataError if there is no data there, see listClips and FeatureFolder.
  */
-export async function openData(data: string, strict = false): Promise<SpeechData> {
-  if (data === 'digits' || !FeatureFolder.isOne(data)) return openRecordings(data, strict);
+export async function openData(data: string, strict = false): Promise<DataSource> {
+  if (data !== 'digits' && holdsIdx(data)) return openImages(data);
+  if (data === 'digits' || !FeatureFolder.isOne(data)) {
+    const { intake, chunks } = await openRecordings(data, strict);
+    return speech(intake, (engine, settings) => featureTable(engine, chunks(engine, settings), settings));
+  }
   const folder = await FeatureFolder.open(data);
   const { intake } = folder.index;
   if (strict && intake.leftOut.length > 0)
     throw new DataError(
       `${printable(data)}: preprocess left out ${intake.leftOut.length} files; mend them and run it again, or leave out --strict`,
     );
+  return speech(intake, (_, settings) => folder.table(settings));
+}
+
+function speech(
+  intake: IntakeSummary,
+  table: (engine: Engine, settings: FeatureSettings) => Promise<FeatureTable>,
+): DataSource {
   return {
+    kind: 'speech',
     intake,
-    table: (_, settings) => folder.table(settings),
+    dataset: async (engine, given, validation) => {
+      const settings = given ?? referenceFeatures;
+      if (isImage(settings))
+        throw new DataError('data: these are recordings, and the model takes images; give the data it is of');
+      return datasetOf(await table(engine, settings), settings, validation);
+    },
+  };
+}
+
+async function openImages(dir: string): Promise<DataSource> {
+  const images = await listMnist(dir);
+  const { train, test, rows, cols } = images;
+  const found = train.count + (test?.count ?? 0);
+  return {
+    kind: 'image',
+    intake: { found, used: found, leftOut: [], notes: [] },
+    dataset: async (_, settings, validation) => {
+      if (settings && !isImage(settings))
+        throw new DataError(`${printable(dir)}: these are images, and the model takes sound`);
+      if (settings && (settings.height !== rows || settings.width !== cols))
+        throw new DataError(
+          `${printable(dir)}: images of ${cols} x ${rows} pixels; this model takes ${settings.width} x ${settings.height}`,
+        );
+      return imageDataset(images, validation);
+    },
   };
 }
 
@@ -68,6 +120,5 @@ export async function openRecordings(data: string, strict = false): Promise<Reco
   return {
     intake: intake.summary,
     chunks,
-    table: (engine, settings) => featureTable(engine, chunks(engine, settings), settings),
   };
 }

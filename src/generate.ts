@@ -3,10 +3,7 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { frameCount } from './audio/features.ts';
-import { featuresToWaves } from './audio/inverse.ts';
 import { fileStems, printable } from './audio/names.ts';
-import { encodeWav } from './audio/wav.ts';
 import {
   type CommonOptions,
   interruption,
@@ -22,8 +19,11 @@ import {
 } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
-import { buildModel, decodeModel, type ModelFile } from './model/checkpoint.ts';
+import { type Medium, mediumOf } from './medium.ts';
+import { buildModel, type ModelFile } from './model/checkpoint.ts';
+import { exampleShape, isImage } from './model/inputs.ts';
 import { samplePrior } from './model/sampling.ts';
+import type { Vae } from './model/vae.ts';
 import { makeFolder, missingLevels, removeEmpty } from './outFolder.ts';
 import { sheetPng } from './picture.ts';
 import { RunFolder } from './runFolder.ts';
@@ -43,33 +43,30 @@ export interface GenerateResult {
   picture: string;
 }
 
-/** Clips decoded and inverted together. */
+/** Examples decoded together. */
 const chunk = 64;
-/** Clips of a label shown in the picture. */
+/** Examples of a label shown in the picture. */
 const mostShown = 8;
 
 export function generate() {
-  return newCommand('generate', 'sample clips from the prior of a trained model')
+  return newCommand('generate', 'sample sounds or images from the prior of a trained model')
     .requiredOption('--run <dir>', 'run folder of the model')
     .option('--label <label...>', 'labels to say, for a conditional model (default: every label)')
-    .option('--count <n>', 'clips, for each label', wholeNumber(1), 4)
+    .option('--count <n>', 'of each label', wholeNumber(1), 4)
     .option('--temperature <x>', 'factor on z; 1 samples the prior', number(0), 1)
     .option('--seed <n>', 'of the noise', wholeNumber(0), 1)
     .option('--out <dir>', 'where to write (default: samples/ in the run folder)')
     .action(async (options: GenerateOptions) => {
       const result = await runGenerate(options);
-      print(options, result, `${result.files.length} sounds in ${result.out}\npicture: ${result.picture}`);
+      print(options, result, `${result.files.length} files in ${result.out}\npicture: ${result.picture}`);
     });
 }
 
-/** The whole of `formant generate`. @throws Stopped if Ctrl-C came before the first clip. */
+/** The whole of `formant generate`. @throws Stopped if Ctrl-C came before the first file. */
 export async function runGenerate(options: GenerateOptions): Promise<GenerateResult> {
   const folder = await RunFolder.open(options.run);
-  const name = folder.path('model.safetensors');
-  const file = decodeModel(
-    await folder.read('model.safetensors', 'this run was stopped before its first checkpoint'),
-    name,
-  );
+  const { file, name } = await folder.model();
+  const medium = mediumOf(file.features);
   const labels = chosenLabels(file, options.label);
   const out = options.out ?? folder.path('samples');
   const run = basename(resolve(options.run)).replace(/[^\w.-]|_/g, '-');
@@ -79,33 +76,32 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
     'label',
   );
   const files = stems.map((stem) =>
-    Array.from({ length: options.count }, (_, i) => join(out, `${stem}_${run}_${i}.wav`)),
+    Array.from({ length: options.count }, (_, i) => join(out, `${stem}_${run}_${i}.${medium.extension}`)),
   );
-  const picture = join(out, 'spectrograms.png');
+  const picture = join(out, isImage(file.features) ? 'images.png' : 'spectrograms.png');
   await missingLevels(out);
   const there = [...files.flat(), picture].find((path) => existsSync(path));
   if (there) throw new DataError(`${there}: exists; nothing is overwritten: give another folder by --out`);
-  const { signal, dispose } = interruption('stopping after these clips; whole files stay');
+  const { signal, dispose } = interruption('stopping after these; whole files stay');
   let made: string[] = [];
   let written = 0;
   try {
     await withEngine(options, async (engine) => {
-      const frames = frameCount(file.features);
-      const model = buildModel(engine, file, frames, name);
+      const model = buildModel(engine, file, name);
       made = await makeFolder(out);
       const shown: Float32Array[][] = [];
       for (const [row, label] of labels.entries()) {
         const index = label === null ? null : file.labels.indexOf(label);
-        const clips = await generateLabel(engine, file, model, index, options, files[row], signal);
+        const clips = await generateLabel(engine, medium, model, index, options, files[row], signal);
         written += clips.count;
         shown.push(clips.shown);
-        if (label !== null) say(`label ${printable(label)}: ${clips.count} clips`);
+        if (label !== null) say(`label ${printable(label)}: ${clips.count} ${medium.things}`);
         if (signal.aborted) break;
       }
-      if (written > 0) await writeFile(picture, sheetPng(shown, file.features.nMels, frames));
+      if (written > 0) await writeFile(picture, sheetPng(shown, ...exampleShape(file.features)));
     });
     if (written === 0) {
-      say('stopped before the first clip; nothing is left of it');
+      say('stopped before the first file; nothing is left of it');
       throw new Stopped();
     }
     return { out, files: files.flat().filter((path) => existsSync(path)), picture };
@@ -130,8 +126,8 @@ function chosenLabels(file: ModelFile, wanted: string[] | undefined): (string | 
 
 async function generateLabel(
   engine: Engine,
-  file: ModelFile,
-  model: ReturnType<typeof buildModel>,
+  medium: Medium,
+  model: Vae,
   label: number | null,
   { count, temperature, seed }: GenerateOptions,
   paths: string[],
@@ -141,18 +137,11 @@ async function generateLabel(
   let written = 0;
   for (let first = 0; first < count && !signal.aborted; first += chunk) {
     const indices = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => first + i);
-    const made = engine.scope(() => {
-      const features = samplePrior(engine, model, { label, indices, temperature, seed });
-      return [features, featuresToWaves(engine, features, file.features)];
-    });
-    const [features, waves] = await engine.read(made);
-    for (const t of made) t.dispose();
-    for (const [i, index] of indices.entries()) {
-      const part = (all: Float32Array) =>
-        all.slice((i * all.length) / indices.length, ((i + 1) * all.length) / indices.length);
-      await writeFile(paths[index], encodeWav(part(waves), file.features.sampleRate));
+    const sample = () => samplePrior(engine, model, { label, indices, temperature, seed });
+    for (const [i, { values, bytes }] of (await medium.encode(engine, sample)).entries()) {
+      await writeFile(paths[indices[i]], bytes);
       written++;
-      if (index < mostShown) shown.push(part(features));
+      if (indices[i] < mostShown) shown.push(values);
     }
   }
   return { shown, count: written };

@@ -32,9 +32,11 @@ export {
 } from './model/checkpoint.ts';
 export type { Dataset, Split } from './model/dataset.ts';
 export { type Evaluation, evaluate } from './model/evaluate.ts';
+export { imageDataset } from './model/images.ts';
+export { exampleShape, type ImageSettings, type InputSettings, isImage } from './model/inputs.ts';
 export * from './model/layers.ts';
 export { type Likelihood, likelihoods, type VaeLoss, vaeLoss } from './model/objective.ts';
-export { presetConfig, presetNames, type TrainConfig } from './model/presets.ts';
+export { presetConfig, presetNames, type TrainConfig, vaeConfig } from './model/presets.ts';
 export { atMean, type Reconstruction, reconstructWave } from './model/reconstruct.ts';
 export { readSafetensors, writeSafetensors } from './model/safetensors.ts';
 export { type SampleOptions, samplePrior } from './model/sampling.ts';

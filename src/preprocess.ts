@@ -17,7 +17,7 @@ import { openRecordings, type Recordings } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import { FeatureWriter, type StoredClip } from './featureFolder.ts';
 import type { IntakeSummary } from './intake.ts';
-import { presetNames } from './model/presets.ts';
+import { presetData, presetNames } from './model/presets.ts';
 import { clipFeatures, loudest, presetFeatures } from './model/speech.ts';
 import { RunFolder } from './runFolder.ts';
 
@@ -45,7 +45,9 @@ export function preprocess() {
     .requiredOption('--data <digits|DIR>', 'the embedded digits, or a folder of WAVs')
     .requiredOption('--out <dir>', 'where to write, new or empty')
     .addOption(
-      new Option('--preset <name>', 'whose features to compute').choices(presetNames).default('speech-ref'),
+      new Option('--preset <name>', 'whose features to compute')
+        .choices(presetNames.filter((name) => presetData(name) === 'speech'))
+        .default('speech-ref'),
     )
     .option('--strict', 'the first bad file is an error, none is left out')
     .action(async (options: PreprocessOptions) => {

@@ -2,6 +2,7 @@
 
 import { Presets, SingleBar } from 'cli-progress';
 import { say } from './command.ts';
+import type { Evaluation } from './model/evaluate.ts';
 import type { EpochRow, StepRow } from './model/trainer.ts';
 
 export class Progress {
@@ -52,7 +53,7 @@ export class Progress {
     this.#since = performance.now();
     if (this.#bar) return;
     const { loss, recon, kl } = row.train;
-    const test = row.test ? `, test ${row.test.dbRmse.toFixed(2)} dB` : '';
+    const test = row.test ? `, test ${figure(row.test)}` : '';
     say(
       `epoch ${row.epoch}: loss ${loss.toFixed(2)} = ${recon.toFixed(2)} + KL ${kl.toFixed(2)}${test}, ` +
         `${row.seconds.toFixed(1)} s, ${duration(((this.#total - this.#done) * this.#ms) / 1000)} left`,
@@ -62,6 +63,11 @@ export class Progress {
   stop(): void {
     this.#bar?.stop();
   }
+}
+
+/** What a reader wants to know of an evaluation: the error of sound in dB, the ELBO of images in nats. */
+export function figure({ dbRmse, negElbo }: Evaluation): string {
+  return dbRmse === undefined ? `-ELBO ${negElbo.toFixed(1)} nats` : `${dbRmse.toFixed(2)} dB RMSE`;
 }
 
 /** Seconds as `2:05` or `1:02:05`. */

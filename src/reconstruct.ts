@@ -1,10 +1,10 @@
-// formant reconstruct: recordings through a model, at z = mu, and back to sound, with errors per file.
+// formant reconstruct: recordings or images through a model, at z = mu, and back, with errors per file.
 
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { checkSound, faultOf, ratePlan } from './audio/clips.ts';
-import { frameCount } from './audio/features.ts';
+import { type FeatureSettings, frameCount } from './audio/features.ts';
 import { fileLabel } from './audio/folder.ts';
 import { type Level, measureLevel } from './audio/level.ts';
 import { fileStems, printable } from './audio/names.ts';
@@ -23,9 +23,13 @@ import {
 } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
+import { encodeGrey, readGrey } from './imageFile.ts';
 import { Intake, type IntakeSummary } from './intake.ts';
-import { buildModel, decodeModel, type ModelFile } from './model/checkpoint.ts';
+import { mediumOf } from './medium.ts';
+import { buildModel, type ModelFile } from './model/checkpoint.ts';
+import { type ImageSettings, isImage } from './model/inputs.ts';
 import { atMean, reconstructWave } from './model/reconstruct.ts';
+import type { Vae } from './model/vae.ts';
 import { makeFolder, missingLevels, removeEmpty } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
 
@@ -36,11 +40,15 @@ export interface ReconstructOptions extends CommonOptions {
   strict?: boolean;
 }
 
-/** What became of one file. Levels in dBFS, at the model's rate. */
+/** What became of one file. */
 export interface Reconstructed {
   file: string;
   out: string;
   label: string | null;
+}
+
+/** Levels in dBFS, at the model's rate. */
+export interface ReconstructedSound extends Reconstructed {
   /** Of the recording: Hz, channels, length. */
   sampleRate: number;
   channels: number;
@@ -52,21 +60,26 @@ export interface Reconstructed {
   levelOut: Pick<Level, 'peak' | 'rms'>;
 }
 
+export interface ReconstructedImage extends Reconstructed {
+  /** Mean squared error of pixels in [0, 1]. */
+  mse: number;
+}
+
 export interface ReconstructResult {
   out: string;
-  files: Reconstructed[];
+  files: (ReconstructedSound | ReconstructedImage)[];
   finished: boolean;
   intake: IntakeSummary;
 }
 
 export function reconstruct() {
-  return newCommand('reconstruct', 'recordings through a trained model and back to sound')
-    .argument('<files...>', 'WAV files of any rate, channels and length')
+  return newCommand('reconstruct', 'recordings or images through a trained model and back')
+    .argument('<files...>', 'WAV files of any rate, channels and length; PNG images for a model of images')
     .requiredOption('--run <dir>', 'run folder of the model')
     .option('--label <label>', 'label of all files, for a conditional model (default: by name or folder)')
     .option('--out <dir>', 'where to write (default: reconstructions/ in the run folder)')
     .option('--strict', 'the first bad file is an error, none is left out')
-    .showHelpAfterError('(--help lists the options; a file whose name starts with - is given as ./-NAME.wav)')
+    .showHelpAfterError('(--help lists the options; a file whose name starts with - is given as ./-NAME)')
     .action(async (files: string[], options: ReconstructOptions) => {
       const result = await runReconstruct(files, options);
       const { length } = result.files;
@@ -84,36 +97,33 @@ export async function runReconstruct(
   options: ReconstructOptions,
 ): Promise<ReconstructResult> {
   const folder = await RunFolder.open(options.run);
-  const name = folder.path('model.safetensors');
-  const model = decodeModel(
-    await folder.read('model.safetensors', 'this run was stopped before its first checkpoint'),
-    name,
-  );
+  const { file: model, name } = await folder.model();
   const labels = labelsOf(model, files, options.label);
   const out = options.out ?? folder.path('reconstructions');
   await missingLevels(out);
-  const targets = outputNames(files).map((file) => join(out, file));
+  const targets = outputNames(files, mediumOf(model.features).extension).map((file) => join(out, file));
   const there = targets.find((path) => existsSync(path));
   if (there)
     throw new DataError(`${printable(there)}: exists; nothing is overwritten: give another folder by --out`);
   const intake = new Intake(files.length, 'files', options.strict ?? false);
-  const done: Reconstructed[] = [];
+  const done: ReconstructResult['files'] = [];
   const { signal, dispose } = interruption('stopping; files that are done stay');
   let made: string[] = [];
   try {
     await withEngine(options, async (engine) => {
-      const job = {
-        engine,
-        model,
-        net: buildModel(engine, model, frameCount(model.features), name),
-        intake,
-        signal,
-      };
+      const net = buildModel(engine, model, name);
+      const { features } = model;
+      const job = { engine, labels: model.labels, net, intake, signal };
       made = await makeFolder(out);
       for (const [i, file] of files.entries()) {
         if (signal.aborted) break;
         try {
-          done.push(await reconstructFile(job, file, labels[i], targets[i]));
+          const about = { file, label: labels[i], out: targets[i] };
+          done.push(
+            isImage(features)
+              ? await reconstructImage(job, about, features)
+              : await reconstructSound(job, about, features),
+          );
         } catch (error) {
           if (signal.aborted) break;
           const { kind, reason } = faultOf(error, file);
@@ -132,20 +142,37 @@ export async function runReconstruct(
 
 interface Job {
   engine: Engine;
-  model: ModelFile;
-  net: ReturnType<typeof buildModel>;
+  labels: readonly string[];
+  net: Vae;
   intake: Intake;
   signal: AbortSignal;
 }
 
-async function reconstructFile(
+const indexOf = ({ labels }: Job, label: string | null) => (label === null ? null : labels.indexOf(label));
+
+async function reconstructImage(
   job: Job,
-  file: string,
-  label: string | null,
-  target: string,
-): Promise<Reconstructed> {
-  const { engine, model, net, intake, signal } = job;
-  const { features } = model;
+  about: Reconstructed,
+  settings: ImageSettings,
+): Promise<ReconstructedImage> {
+  const { engine, net } = job;
+  const { height, width } = settings;
+  const x = await readGrey(about.file, settings);
+  const through = atMean(engine, net, indexOf(job, about.label));
+  const y = engine.scope(() => engine.noGrad(() => through(engine.tensor(x, [1, height, width]))));
+  const values = await y.read();
+  y.dispose();
+  await writeFile(about.out, encodeGrey(values, settings), { flag: 'wx' });
+  return { ...about, mse: values.reduce((sum, v, i) => sum + (v - x[i]) ** 2, 0) / x.length };
+}
+
+async function reconstructSound(
+  job: Job,
+  about: Reconstructed,
+  features: FeatureSettings,
+): Promise<ReconstructedSound> {
+  const { engine, net, intake, signal } = job;
+  const { file } = about;
   const recording = await openRecording(file);
   try {
     const { sampleRate, channels, length, notes } = recording;
@@ -154,19 +181,12 @@ async function reconstructFile(
     const wave = await resampleSource(engine, recording, features.sampleRate, { signal });
     const faults = await checkSound(recording, wave, length, file, '');
     for (const note of [...notes, ...faults]) intake.note(file, note);
-    const index = label === null ? null : model.labels.indexOf(label);
-    const made = await reconstructWave(
-      engine,
-      atMean(engine, net, index),
-      wave,
-      frameCount(features),
-      features,
-      signal,
-    );
-    await writeFile(target, encodeWav(made.wave, features.sampleRate), { flag: 'wx' });
+    const through = atMean(engine, net, indexOf(job, about.label));
+    const made = await reconstructWave(engine, through, wave, frameCount(features), features, signal);
+    await writeFile(about.out, encodeWav(made.wave, features.sampleRate), { flag: 'wx' });
     const level = ({ peak, rms }: Level) => ({ peak, rms });
     return {
-      ...{ file, out: target, label, sampleRate, channels, seconds: length / sampleRate },
+      ...{ ...about, sampleRate, channels, seconds: length / sampleRate },
       ...{ windows: made.windows, dbRmse: made.dbRmse },
       ...{ levelIn: level(measureLevel(wave)), levelOut: level(measureLevel(made.wave)) },
     };
@@ -197,19 +217,29 @@ function labelsOf(model: ModelFile, files: string[], given: string | undefined):
 }
 
 /** Names of the results: no two alike. */
-export function outputNames(files: readonly string[]): string[] {
+export function outputNames(files: readonly string[], extension: string): string[] {
   const stems = files.map((file) => basename(file, extname(file)));
-  return fileStems(stems, 'clip').map((stem) => `${stem}.reconstruction.wav`);
+  return fileStems(stems, 'clip').map((stem) => `${stem}.reconstruction.${extension}`);
 }
 
 /** A line a file, in columns. */
-function table(files: readonly Reconstructed[]): string {
-  const head = ['file', 'label', 'seconds', 'windows', 'dB RMSE', 'level in', 'level out'];
-  const rows = files.map((f) => [
-    ...[printable(f.file), f.label === null ? '-' : printable(f.label), f.seconds.toFixed(2), `${f.windows}`],
-    ...[f.dbRmse.toFixed(2), `${f.levelIn.rms.toFixed(1)} dBFS`, `${f.levelOut.rms.toFixed(1)} dBFS`],
-  ]);
-  const all = [head, ...rows];
+function table(files: ReconstructResult['files']): string {
+  const columns = (f: ReconstructResult['files'][number]): Record<string, string> => ({
+    file: printable(f.file),
+    label: f.label === null ? '-' : printable(f.label),
+    ...('mse' in f
+      ? { MSE: f.mse.toFixed(5) }
+      : {
+          seconds: f.seconds.toFixed(2),
+          windows: `${f.windows}`,
+          'dB RMSE': f.dbRmse.toFixed(2),
+          'level in': `${f.levelIn.rms.toFixed(1)} dBFS`,
+          'level out': `${f.levelOut.rms.toFixed(1)} dBFS`,
+        }),
+  });
+  const rows = files.map(columns);
+  const head = Object.keys(rows[0]);
+  const all = [head, ...rows.map((row) => Object.values(row))];
   const widths = head.map((_, c) => Math.max(...all.map((row) => row[c].length)));
   const line = (row: string[]) =>
     row.map((cell, c) => (c < 2 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  ');

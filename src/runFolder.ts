@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CheckpointError, DataError } from './engine/errors.ts';
+import { decodeModel, type ModelFile } from './model/checkpoint.ts';
 import { makeFolder, missingLevels } from './outFolder.ts';
 
 function isRunning(pid: number): boolean {
@@ -80,6 +81,13 @@ export class RunFolder {
       const { code, message } = error as NodeJS.ErrnoException;
       throw new CheckpointError(`${this.path(name)}: ${code === 'ENOENT' ? 'missing' : message}; ${hint}`);
     }
+  }
+
+  /** The model that plays, and the file's name. @throws CheckpointError if there is none, or it is damaged. */
+  async model(): Promise<{ file: ModelFile; name: string }> {
+    const bytes = await this.read('model.safetensors', 'this run was stopped before its first checkpoint');
+    const name = this.path('model.safetensors');
+    return { file: decodeModel(bytes, name), name };
   }
 
   async config(): Promise<Record<string, unknown>> {

@@ -21,19 +21,23 @@ import type { Engine } from './engine/engine.ts';
 import { CheckpointError } from './engine/errors.ts';
 import { openEngine } from './engine/node.ts';
 import type { IntakeSummary } from './intake.ts';
+import { mediumOf } from './medium.ts';
 import { type DecodedCheckpoint, decodeCheckpoint, type ModelInfo, planOf } from './model/checkpoint.ts';
 import type { Dataset } from './model/dataset.ts';
 import { likelihoods } from './model/objective.ts';
 import {
   checkConfig,
+  type DataKind,
   modelKinds,
   presetConfig,
+  presetData,
   presetNames,
   setOption,
   type TrainConfig,
 } from './model/presets.ts';
-import { datasetOf, presetFeatures } from './model/speech.ts';
+import { presetFeatures } from './model/speech.ts';
 import { Trainer } from './model/trainer.ts';
+import { figure } from './progress.ts';
 import { RunFolder } from './runFolder.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
 
@@ -56,14 +60,17 @@ export interface TrainOptions
 const configFlags = ['model', 'epochs', 'batch', 'seed', 'lr', 'likelihood', 'weight', 'beta'] as const;
 
 export function train() {
-  return newCommand('train', 'train a VAE or CVAE on recordings; writes a run folder')
+  return newCommand('train', 'train a VAE or CVAE on recordings or images; writes a run folder')
     .option(
       '--data <digits|DIR>',
-      'the embedded digits, a folder of WAVs, or one that preprocess made (default: digits)',
+      'the embedded digits, a folder of WAVs, one that preprocess made, or MNIST’s files (default: digits)',
     )
     .addOption(new Option('--model <kind>', 'default: cvae for the demo, else vae').choices(modelKinds))
     .addOption(
-      new Option('--preset <name>', 'default: demo for the digits, else speech-ref').choices(presetNames),
+      new Option(
+        '--preset <name>',
+        'default: demo for the digits, speech-ref for sound, mnist-ref for images',
+      ).choices(presetNames),
     )
     .option('--epochs <n>', 'epochs in total', wholeNumber(1))
     .option('--batch <n>', 'examples of a step', wholeNumber(1))
@@ -88,7 +95,7 @@ export function train() {
     .action(async (options: TrainOptions) => {
       const result = await runTrain(options);
       const { test } = result;
-      const figures = test ? `: test ${test.dbRmse.toFixed(2)} dB RMSE, KL ${test.kl.toFixed(2)} nats` : '';
+      const figures = test ? `: test ${figure(test)}, KL ${test.kl.toFixed(2)} nats` : '';
       const how = result.finished
         ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}`
         : `stopped at step ${result.step}; go on with: --resume ${JSON.stringify(result.run)}`;
@@ -99,15 +106,22 @@ export function train() {
 /** The whole of `formant train`. */
 export async function runTrain(options: TrainOptions): Promise<TrainResult & { intake: IntakeSummary }> {
   if (options.resume !== undefined) return resume(options, options.resume);
-  const config = configOf(options);
+  // Wrong flags are said before the data is looked at, which then decides what is left open.
+  if (options.preset !== undefined) configOf(options, options.preset);
   const source = await openData(options.data ?? 'digits', options.strict);
+  const config = configOf(options, options.preset ?? defaultPreset(options, source.kind));
+  if (presetData(config.preset) !== source.kind)
+    throw new UsageError(
+      `--preset ${config.preset}: a model of ${kindText[presetData(config.preset)]}, and --data holds ` +
+        `${kindText[source.kind]}; choose one of ${presetNames.filter((name) => presetData(name) === source.kind).join(', ')}`,
+    );
   const out = options.out ?? nextFree(`runs/${config.preset}-${config.model}`);
   await RunFolder.checkVacant(out);
   return withEngine(options, async (engine) => {
-    const settings = presetFeatures(config.preset);
-    const { data, features } = datasetOf(await source.table(engine, settings), settings, config.validation);
+    const settings = source.kind === 'speech' ? presetFeatures(config.preset) : null;
+    const { data, features } = await source.dataset(engine, settings, config.validation);
     // A model that cannot be built is refused before anything is written.
-    new Trainer(engine, config, data, features.dynamicRange).dispose();
+    new Trainer(engine, config, data).dispose();
     const folder = await RunFolder.create(out);
     const where = options.data === undefined || options.data === 'digits' ? 'digits' : resolve(options.data);
     const info: ModelInfo = { config, features, labels: [...data.labels] };
@@ -141,9 +155,15 @@ function recordingsOf({ train, valid, test, labels }: Dataset) {
   return { train: train.count, test: test?.count ?? 0, hash };
 }
 
+const kindText: Record<DataKind, string> = { speech: 'sound', image: 'images' };
+
+function defaultPreset({ data = 'digits' }: TrainOptions, kind: DataKind): string {
+  if (kind === 'image') return 'mnist-ref';
+  return data === 'digits' ? 'demo' : 'speech-ref';
+}
+
 /** The preset with the flags applied. */
-function configOf(options: TrainOptions): TrainConfig {
-  const preset = options.preset ?? ((options.data ?? 'digits') === 'digits' ? 'demo' : 'speech-ref');
+function configOf(options: TrainOptions, preset: string): TrainConfig {
   const model = options.model ?? (preset === 'demo' ? 'cvae' : 'vae');
   const given = Object.fromEntries(
     configFlags.filter((k) => options[k] !== undefined).map((k) => [k, options[k]]),
@@ -186,7 +206,7 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult &
   const source = await openData(stored.data, options.strict);
   return withEngine(options, async (engine) => {
     const { features } = from.info;
-    const { data } = datasetOf(await source.table(engine, features), features, config.validation);
+    const { data } = await source.dataset(engine, features, config.validation);
     const [now, then] = [recordingsOf(data), stored.recordings];
     if (now.hash !== then?.hash)
       throw new CheckpointError(
@@ -224,7 +244,8 @@ async function start(
   from: DecodedCheckpoint | null,
 ): Promise<TrainResult> {
   const { config } = info;
-  const of = (n: number) => `${n} ${n === 1 ? 'clip' : 'clips'}`;
+  const { things } = mediumOf(info.features);
+  const of = (n: number) => `${n} ${n === 1 ? things.slice(0, -1) : things}`;
   say(
     `${config.preset} ${config.model}: ${of(data.train.count)} to train, ${of(data.test?.count ?? 0)} to test, ` +
       `${data.labels.length} labels, ${config.epochs} epochs of batches of ${config.batch}`,

@@ -94,7 +94,7 @@ class Session {
 
   async run(): Promise<TrainResult> {
     const { info, data, folder, from, checkpointEvery, signal } = this.#o;
-    const trainer = new Trainer(this.engine, info.config, data, info.features.dynamicRange);
+    const trainer = new Trainer(this.engine, info.config, data);
     if (this.#saved) trainer.load(this.#saved.state);
     else if (from) trainer.load(from.state(trainer.model.params));
     await this.#plan(trainer);

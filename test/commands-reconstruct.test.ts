@@ -130,7 +130,7 @@ describe('reconstruct', () => {
     [['--run', 'vae', files[0], '--label', '1'], 2, /is a vae and knows no labels/],
     [['--run', 'cvae', files[0], '--label', '7'], 2, /--label 7: this model knows 0, 1/],
     [['--run', 'vae'], 2, /missing required argument 'files'/],
-    [['--run', 'vae', '-dash.wav'], 2, /unknown option '-dash\.wav'[\s\S]*given as \.\/-NAME\.wav/],
+    [['--run', 'vae', '-dash.wav'], 2, /unknown option '-dash\.wav'[\s\S]*given as \.\/-NAME/],
     [['--run', 'vae', files[0], '--out', files[0]], 1, /0_ann_7\.wav: this is a file; give a folder/],
     [[files[0]], 2, /required option '--run/],
     [['--run', 'data', files[0]], 1, /not a run folder/],
@@ -145,16 +145,19 @@ describe('reconstruct', () => {
 });
 
 test('names of results: never two alike, never outside, never too long', () => {
-  const names = outputNames([
-    'a/x.wav',
-    'b/x.wav',
-    'b/X.WAV',
-    'x-2.wav',
-    '../..wav',
-    '.wav',
-    '\u202eevil.wav',
-    `${'é'.repeat(200)}.wav`,
-  ]);
+  const names = outputNames(
+    [
+      'a/x.wav',
+      'b/x.wav',
+      'b/X.WAV',
+      'x-2.wav',
+      '../..wav',
+      '.wav',
+      '\u202eevil.wav',
+      `${'é'.repeat(200)}.wav`,
+    ],
+    'wav',
+  );
   expect(new Set(names.map((n) => n.toLowerCase())).size).toBe(names.length);
   expect(names.slice(0, 4)).toEqual(['x', 'x-2', 'X-3', 'x-2-2'].map((n) => `${n}.reconstruction.wav`));
   for (const name of names) {

@@ -9,7 +9,7 @@ const src = join(import.meta.dirname, '..', 'src');
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter((f) => f.endsWith('.ts') && !f.endsWith('.d.ts'))
   .map((f) => f.replaceAll('\\', '/'));
-const layers = ['engine', 'shaders', 'audio', 'model'];
+const layers = ['engine', 'shaders', 'audio', 'image', 'model'];
 const layerOf = (file: string) => (file.includes('/') ? layers.indexOf(file.split('/')[0]) : layers.length);
 const importsOf = (file: string) =>
   [...readFileSync(join(src, file), 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((m) => m[1]);

@@ -98,9 +98,9 @@ function sample(mu, logVar, eps) {
 function mnistLoss(x, eps, B) {
   const data = { x: np.array(x).reshape([B, 784]), eps: np.array(eps).reshape([B, 20]) };
   const loss = (p, { x, eps }) => {
-    const h = nn.relu(dense(p, 'fc1', x.ref));
+    const h = nn.relu(dense(p, 'encoder.0', x.ref));
     const { z, kl } = sample(dense(p, 'mu', h.ref), dense(p, 'logvar', h), eps);
-    const logits = dense(p, 'fc4', nn.relu(dense(p, 'fc3', z)));
+    const logits = dense(p, 'decoder.1', nn.relu(dense(p, 'decoder.0', z)));
     // max(l, 0) - l x + log(1 + exp(-|l|)), summed.
     const soft = np.log(np.exp(np.abs(logits.ref).mul(-1)).add(1));
     return nn.relu(logits.ref).sub(logits.mul(x)).add(soft).sum().add(kl);

@@ -85,7 +85,7 @@ function sample(mu, logVar, eps) {
 }
 
 function mnistLoss({ weights, x, eps, batch }) {
-  const names = ['fc1', 'mu', 'logvar', 'fc3', 'fc4'];
+  const names = ['encoder.0', 'mu', 'logvar', 'decoder.0', 'decoder.1'];
   const layers = names.map((name) => linear(weights, name));
   const [fc1, mu, logvar, fc3, fc4] = layers;
   const data = tf.tensor2d(x, [batch, 784]);

@@ -12,7 +12,15 @@ import { isKnownChunk, isWave, missingPad } from './wavChunks.ts';
 import { count } from './wavFormat.ts';
 
 /** Why a file is left out. */
-export type FaultKind = 'damaged' | 'unreadable' | 'empty' | 'silent' | 'constant' | 'scale' | 'rate';
+export type FaultKind =
+  | 'damaged'
+  | 'unreadable'
+  | 'empty'
+  | 'silent'
+  | 'constant'
+  | 'scale'
+  | 'rate'
+  | 'size';
 
 /** What makes a file unusable; the message names the file, `reason` is the rest. */
 export class FileFault extends DataError {

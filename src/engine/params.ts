@@ -20,10 +20,13 @@ import {
 /** Floats in 256 bytes: WebGPU's alignment for the offset of a binding. */
 const alignment = 64;
 
+/** Initial values, row-major; a function is called when the first parameter is used, so a declaration costs nothing. */
+export type Initial = Float32Array | (() => Float32Array);
+
 export class Parameters {
   readonly engine: Engine;
   readonly #tensors = new Map<string, Tensor>();
-  readonly #initial = new Map<string, Float32Array>();
+  readonly #initial = new Map<string, Initial>();
   #floats = 0;
   #flat: { values: Tensor; grads: Tensor } | null = null;
   #disposed = false;
@@ -34,10 +37,9 @@ export class Parameters {
 
   /**
    * Declares a parameter. All must be declared before the first is used.
-   * @param values initial values, row-major.
    * @throws ShapeError if the name is taken, sizes differ, or parameters are in use already.
    */
-  add(name: string, shape: Shape, values: Float32Array): Tensor {
+  add(name: string, shape: Shape, values: Initial): Tensor {
     const t = this.addBuffer(name, shape, values);
     t.grad = new Tensor(this.engine, shape, new Storage(() => this.grads.storage.block), t.offset);
     t.requiresGrad = true;
@@ -45,17 +47,16 @@ export class Parameters {
   }
 
   /** Declares a tensor that is saved with the parameters but not trained, as torch's register_buffer. Throws as `add`. */
-  addBuffer(name: string, shape: Shape, values: Float32Array): Tensor {
+  addBuffer(name: string, shape: Shape, values: Initial): Tensor {
     checkShape(`parameter ${name}`, shape);
     if (this.#flat)
       throw new ShapeError(`parameter ${name}: declare all parameters before the first one is used`);
     if (this.#tensors.has(name)) throw new ShapeError(`parameter ${name}: this name is taken`);
-    if (values.length !== sizeOf(shape))
-      throw new ShapeError(`parameter ${name}: ${values.length} values for shape ${shapeText(shape)}`);
+    if (typeof values !== 'function') checkCount(name, shape, values);
     const t = new Tensor(this.engine, shape, new Storage(() => this.values.storage.block), 4 * this.#floats);
     this.#tensors.set(name, t);
     this.#initial.set(name, values);
-    this.#floats += Math.ceil(values.length / alignment) * alignment;
+    this.#floats += Math.ceil(t.size / alignment) * alignment;
     return t;
   }
 
@@ -81,13 +82,20 @@ export class Parameters {
     return this.#materialise().grads;
   }
 
+  /** @throws ShapeError if the parameters declared so far are more than the device binds. */
+  checkSize(): void {
+    const [bytes, most] = [4 * this.#floats, this.engine.maxBinding];
+    if (bytes <= most) return;
+    const [name, { shape }] = [...this.#tensors].reduce((a, b) => (b[1].size > a[1].size ? b : a));
+    throw new ShapeError(
+      `parameters: ${this.#floats} values are ${bytes} bytes, this device binds ${most} at most; make the model smaller ` +
+        `(its largest is ${name} ${shapeText(shape)})`,
+    );
+  }
+
   /** A flat tensor of zeros laid out as `values`, for an optimiser's state. */
   flatState(): Tensor {
-    if (4 * this.#floats > this.engine.maxBinding)
-      throw new ShapeError(
-        `parameters: ${this.#floats} values are ${4 * this.#floats} bytes, this device binds ${this.engine.maxBinding} at most; ` +
-          'make the model smaller',
-      );
+    this.checkSize();
     const t = new Tensor(this.engine, [this.#floats], this.engine.persistent(4 * this.#floats));
     this.engine.upload(t, new Float32Array(this.#floats));
     return t;
@@ -161,7 +169,10 @@ export class Parameters {
 
   /** Replaces all values. @throws CheckpointError as `join`. */
   load(state: Record<string, HostArray>, where?: string): void {
-    this.values.write(this.join(state, where));
+    const flat = this.join(state, where);
+    // What nobody will see is not drawn.
+    if (this.#flat) this.values.write(flat);
+    else this.#materialise(() => flat);
   }
 
   /** Gives the buffers back; every later use of a parameter throws a DeviceError. */
@@ -173,19 +184,33 @@ export class Parameters {
     this.#flat = null;
   }
 
-  #materialise(): { values: Tensor; grads: Tensor } {
+  #materialise(initial = () => this.#drawn()): { values: Tensor; grads: Tensor } {
     if (this.#disposed)
       throw new DeviceError('parameters: used after dispose(); dispose of them after whatever uses them');
     if (!this.#flat) {
       if (this.#floats === 0) throw new ShapeError('parameters: none declared');
       this.#flat = { values: this.flatState(), grads: this.flatState() };
-      const flat = new Float32Array(this.#floats);
-      for (const [name, t] of this.#tensors) flat.set(this.#initial.get(name) as Float32Array, t.offset / 4);
-      this.engine.upload(this.#flat.values, flat);
+      this.engine.upload(this.#flat.values, initial());
       this.#initial.clear();
     }
     return this.#flat;
   }
+
+  #drawn(): Float32Array {
+    const flat = new Float32Array(this.#floats);
+    for (const [name, t] of this.#tensors) {
+      const initial = this.#initial.get(name) as Initial;
+      const values = typeof initial === 'function' ? initial() : initial;
+      checkCount(name, t.shape, values);
+      flat.set(values, t.offset / 4);
+    }
+    return flat;
+  }
+}
+
+function checkCount(name: string, shape: Shape, values: Float32Array): void {
+  if (values.length !== sizeOf(shape))
+    throw new ShapeError(`parameter ${name}: ${values.length} values for shape ${shapeText(shape)}`);
 }
 
 const mostShown = 24;

@@ -1,21 +1,22 @@
 // Two kinds of safetensors file. A model file holds what playing needs: weights under PyTorch's names and, in its
-// metadata, the configuration, the features' settings with the training set's maximum, and the labels. A checkpoint
+// metadata, the configuration, what an example is (the features' settings with the training set's maximum, or the size of an image),
+// and the labels. A checkpoint
 // holds what resuming needs besides: the optimiser's buffers, the trained weights where those that play are averages, the
 // position in the epoch, and the plan of kernel variants. Tensors of a checkpoint, for a parameter NAME:
 //   model.NAME (what plays)   optim.SLOT.NAME   trained.NAME (averaging alone)
 // Format 1 had Adam alone, as adam.m.NAME and adam.v.NAME, and no settings for anything else.
 
-import type { FeatureSettings } from '../audio/features.ts';
 import type { Engine } from '../engine/engine.ts';
 import { CheckpointError, ShapeError } from '../engine/errors.ts';
-import { type Parameters, refuseDifferences } from '../engine/params.ts';
+import type { Parameters } from '../engine/params.ts';
 import type { Choices } from '../engine/plan.ts';
-import { type HostArray, type Shape, sameShape, shapeText } from '../engine/tensor.ts';
-import { checkConfig, type TrainConfig } from './presets.ts';
+import type { HostArray } from '../engine/tensor.ts';
+import { exampleShape, type InputSettings, inputFault } from './inputs.ts';
+import { checkConfig, type TrainConfig, vaeConfig } from './presets.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import { splitFloats } from './stateDict.ts';
 import type { TrainState } from './trainer.ts';
-import { Vae, vaeShapes } from './vae.ts';
+import { Vae } from './vae.ts';
 
 /** Raised when a file's meaning changes; older ones are read, later ones refused. */
 const version = 2;
@@ -23,7 +24,8 @@ const version = 2;
 /** What a model is besides its weights. */
 export interface ModelInfo {
   config: TrainConfig;
-  features: FeatureSettings;
+  /** What an example is. */
+  features: InputSettings;
   labels: string[];
 }
 
@@ -213,40 +215,6 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckp
   };
 }
 
-/** What each setting of features may be: whole or not, from, to. Far beyond any use, and far below what hangs. */
-const featureRanges: Record<keyof FeatureSettings, readonly [whole: boolean, least: number, most: number]> = {
-  sampleRate: [true, 1, 2 ** 31],
-  length: [true, 1, 2 ** 24],
-  pad: [true, 0, 2 ** 20],
-  nFft: [true, 2, 2 ** 16],
-  hopLength: [true, 1, 2 ** 24],
-  nMels: [true, 1, 4096],
-  fMin: [false, 0, 2 ** 30],
-  fMax: [false, 0, 2 ** 30],
-  dynamicRange: [false, 1e-3, 1000],
-  maxDb: [false, -1000, 1000],
-};
-
-/** What is wrong with settings of features, or null. */
-function featureFault(features: FeatureSettings): string | null {
-  const values = (features ?? {}) as unknown as Record<string, unknown>;
-  for (const [key, [whole, least, most]] of Object.entries(featureRanges)) {
-    const value = values[key];
-    const fine = whole ? Number.isSafeInteger(value) : Number.isFinite(value);
-    if (!fine || (value as number) < least || (value as number) > most)
-      return (
-        `features.${key} is ${JSON.stringify(value)}, not a ${whole ? 'whole number' : 'number'} from ${least} ` +
-        `to ${most}`
-      );
-  }
-  const { length, pad, nFft, sampleRate, fMin, fMax } = features;
-  if (length + 2 * pad < nFft)
-    return `features.length ${length} and twice features.pad ${pad} are less than a frame of features.nFft ${nFft}`;
-  if (!(fMin < fMax && fMax <= sampleRate / 2))
-    return `features.fMin ${fMin} and features.fMax ${fMax} are no range within half of features.sampleRate ${sampleRate}`;
-  return null;
-}
-
 function checkInfo(info: ModelInfo, name: string): void {
   const { config, features, labels } = info;
   const fail = (what: string) => {
@@ -254,9 +222,9 @@ function checkInfo(info: ModelInfo, name: string): void {
       `${name}: ${what} in its metadata; the file is damaged or of another model, restore it`,
     );
   };
-  if (!config || typeof config !== 'object' || !Array.isArray(config.channels)) fail('no configuration');
+  if (!config || typeof config !== 'object') fail('no configuration');
   if (!Array.isArray(labels) || !labels.every((l) => typeof l === 'string')) fail('no list of labels');
-  const fault = featureFault(features);
+  const fault = inputFault(features);
   if (fault) fail(fault);
   try {
     checkConfig(config);
@@ -265,39 +233,15 @@ function checkInfo(info: ModelInfo, name: string): void {
   }
 }
 
-/** Refuses the tensors of a file that are not those of these shapes, by name. */
-function compareShapes(
-  found: Record<string, { readonly shape: Shape }>,
-  wanted: Record<string, Shape>,
-  name: string,
-) {
-  const lines = Object.entries(wanted).flatMap(([key, shape]) =>
-    !Object.hasOwn(found, key)
-      ? [`${key} ${shapeText(shape)} is missing`]
-      : sameShape(found[key].shape, shape)
-        ? []
-        : [`${key} has shape ${shapeText(found[key].shape)}, not ${shapeText(shape)}`],
-  );
-  for (const [key, { shape }] of Object.entries(found))
-    if (!Object.hasOwn(wanted, key)) lines.push(`${key} ${shapeText(shape)} is not part of this model`);
-  refuseDifferences(lines, name);
-}
-
 /** The network of a model file with its weights loaded. @throws CheckpointError if they do not fit each other. */
-export function buildModel(engine: Engine, file: ModelFile, frames: number, name: string): Vae {
-  const { channels, kernel, hidden, latent, model } = file.config;
-  const classes = model === 'cvae' ? file.labels.length : 0;
-  const network = { inputs: file.features.nMels, frames, channels, kernel, hidden, latent, classes };
-  // Sizes in a file may be lies: they are held against its tensors before anything of that size is made.
-  let shapes: Record<string, Shape>;
+export function buildModel(engine: Engine, file: ModelFile, name: string): Vae {
+  let vae: Vae;
   try {
-    shapes = vaeShapes(network);
+    vae = new Vae(engine, vaeConfig(file.config, exampleShape(file.features), file.labels.length), 0);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     throw new CheckpointError(`${name}: ${error.message}; the file is damaged, restore it`);
   }
-  compareShapes(file.params, shapes, name);
-  const vae = new Vae(engine, network, 0);
   vae.params.load(file.params, name);
   return vae;
 }

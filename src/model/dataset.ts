@@ -1,5 +1,5 @@
-// Training data in memory: features of every clip, scaled to [0, 1], in splits; and batches of them in an order that
-// depends on the seed and the epoch alone.
+// Training data in memory: features of every clip, or images, scaled to [0, 1], in splits; and batches of them in an
+// order that depends on the seed and the epoch alone.
 
 import { DataError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
@@ -13,11 +13,15 @@ export interface Split {
   /** Index into `labels` of each example; empty without labels. */
   readonly label: Int32Array;
   readonly names: readonly string[];
+  /** Who speaks in each example, where that is known. */
+  readonly speakers?: readonly (string | null)[];
 }
 
 export interface Dataset {
-  /** Shape of one example: (mel bands, frames). */
+  /** Shape of one example: (mel bands, frames), or (height, width). */
   readonly shape: readonly [number, number];
+  /** Decibels that the range [0, 1] of x spans, null where values are no levels. */
+  readonly dynamicRange: number | null;
   readonly labels: readonly string[];
   readonly train: Split;
   readonly valid: Split | null;

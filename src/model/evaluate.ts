@@ -15,8 +15,8 @@ export interface Evaluation {
   kl: number;
   /** Mean squared error at z = mu, over all bins. */
   mse: number;
-  /** 80 sqrt(mse): the error in dB for features that span 80 dB. */
-  dbRmse: number;
+  /** The root of it in dB, for features that span some: 80 sqrt(mse). */
+  dbRmse?: number;
   /** Latents whose mean varies by more than 0.01 over the split (Burda et al. 2016). */
   activeUnits: number;
 }
@@ -31,7 +31,6 @@ export async function evaluate(
   split: Split,
   objective: ObjectiveConfig,
   seed: number,
-  dynamicRange: number,
 ): Promise<Evaluation> {
   const { latent, classes } = model.config;
   const D = data.shape[0] * data.shape[1];
@@ -81,7 +80,7 @@ export async function evaluate(
     recon,
     kl,
     mse: mseMean,
-    dbRmse: dynamicRange * Math.sqrt(mseMean),
+    ...(data.dynamicRange === null ? {} : { dbRmse: data.dynamicRange * Math.sqrt(mseMean) }),
     activeUnits: active,
   };
 }

@@ -24,8 +24,8 @@ export interface Init {
 
 function uniform({ params, seed }: Init, name: string, shape: Shape, fanIn: number): Tensor {
   const bound = 1 / Math.sqrt(fanIn);
-  const values = new Random(seed, `init ${name}`).uniform(0, sizeOf(shape)).map((x) => (2 * x - 1) * bound);
-  return params.add(name, shape, values);
+  const draw = () => new Random(seed, `init ${name}`).uniform(0, sizeOf(shape));
+  return params.add(name, shape, () => draw().map((x) => (2 * x - 1) * bound));
 }
 
 /** torch.nn.Linear: weight (outputs, inputs), bias (outputs). */
@@ -166,8 +166,8 @@ export class Embedding {
   readonly weight: Tensor;
 
   constructor({ params, seed }: Init, name: string, N: number, D: number) {
-    const values = new Random(seed, `init ${name}`).normal(0, N * D);
-    this.weight = params.add(`${name}.weight`, [N, D], values);
+    const draw = () => new Random(seed, `init ${name}`).normal(0, N * D);
+    this.weight = params.add(`${name}.weight`, [N, D], draw);
   }
 
   /** Whole numbers below N, any shape, to (..., D). */

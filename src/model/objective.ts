@@ -2,7 +2,8 @@
 //   fixed      w SSE: a Gaussian of fixed variance 1 / 2w
 //   optimal    D/2 log(SSE / D), SSE the mean over the batch: the variance that is best for the batch
 //   bernoulli  binary cross-entropy of values in [0, 1], from logits
-// All are sums over an example's elements, averaged over the batch, in nats (fixed: up to a constant).
+// All are sums over an example's elements, in nats (fixed: up to a constant), averaged over the batch, or summed as in
+// PyTorch's example.
 
 import { ShapeError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -12,10 +13,15 @@ import type { DecoderOutput, Vae, VaeOutput } from './vae.ts';
 export const likelihoods = ['fixed', 'optimal', 'bernoulli'] as const;
 export type Likelihood = (typeof likelihoods)[number];
 
+export const reductions = ['mean', 'sum'] as const;
+export type Reduction = (typeof reductions)[number];
+
 export interface ObjectiveConfig {
   likelihood: Likelihood;
   /** w of the fixed likelihood. */
   weight: number;
+  /** Of the loss over the batch; default mean. */
+  reduction?: Reduction;
 }
 
 export interface VaeLoss extends VaeOutput {
@@ -57,7 +63,7 @@ export function vaeLoss(
   eps: Tensor,
   label: Tensor | null,
   beta: Tensor,
-  { likelihood, weight }: ObjectiveConfig,
+  { likelihood, weight, reduction = 'mean' }: ObjectiveConfig,
 ): VaeLoss {
   if (!(weight > 0)) throw new ShapeError(`objective: weight ${weight}; it must be above 0`);
   const out = model.forward(x, eps, label, decoderOutput(likelihood));
@@ -65,5 +71,6 @@ export function vaeLoss(
   const D = x.size / x.shape[0];
   const kind = likelihood === 'optimal' ? 'optimal' : 'weighted';
   const w = likelihood === 'fixed' ? weight : 1;
-  return { ...out, ...elbo(error, out.kl, beta, { kind, weight: w, D }) };
+  const scale = reduction === 'sum' ? x.shape[0] : 1;
+  return { ...out, ...elbo(error, out.kl, beta, { kind, weight: w, D, scale }) };
 }

@@ -2,7 +2,9 @@
 // the effective one is saved with the run.
 
 import { DataError } from '../engine/errors.ts';
-import { type Likelihood, likelihoods } from './objective.ts';
+import type { ConvNetwork, MlpNetwork, NetworkConfig } from './networks/index.ts';
+import { type Likelihood, likelihoods, type Reduction, reductions } from './objective.ts';
+import type { VaeConfig } from './vae.ts';
 
 export const modelKinds = ['vae', 'cvae'] as const;
 export type ModelKind = (typeof modelKinds)[number];
@@ -13,20 +15,22 @@ export type OptimizerKind = (typeof optimizerKinds)[number];
 export const scheduleKinds = ['constant', 'linear', 'cosine'] as const;
 export type ScheduleKind = (typeof scheduleKinds)[number];
 
-export interface TrainConfig {
+/** What the examples of a model are. */
+export const dataKinds = ['speech', 'image'] as const;
+export type DataKind = (typeof dataKinds)[number];
+
+export type TrainConfig = TrainSettings & NetworkConfig;
+
+export interface TrainSettings {
   preset: string;
   model: ModelKind;
-  /** Output channels of each encoder level. */
-  channels: number[];
-  /** Taps of the encoder's convolutions. */
-  kernel: number;
-  /** Width of the fully connected layers. */
-  hidden: number;
   /** Dimensions of z. */
   latent: number;
   likelihood: Likelihood;
   /** w of the fixed likelihood. */
   weight: number;
+  /** Of the loss over the batch. */
+  reduction: Reduction;
   /** Weight of the KL. */
   beta: number;
   /** Epochs over which beta rises linearly from 0. */
@@ -53,8 +57,9 @@ export interface TrainConfig {
   validation: boolean;
 }
 
-/** How weights are moved where a preset says nothing else; runs of format 1 know only these and have no such keys. */
-const optimization = {
+/** What a preset has where it says nothing else; older runs know only these, and have no such keys. */
+const usual = {
+  reduction: 'mean',
   optimizer: 'adam',
   momentum: 0,
   weightDecay: 0,
@@ -64,8 +69,12 @@ const optimization = {
   average: 0,
 } as const;
 
-const speechRef: Omit<TrainConfig, 'model' | 'likelihood'> = {
+type ConvConfig = TrainSettings & ConvNetwork;
+type MlpConfig = TrainSettings & MlpNetwork;
+
+const speechRef: Omit<ConvConfig, 'model' | 'likelihood'> = {
   preset: 'speech-ref',
+  network: 'conv',
   channels: [64, 128, 256],
   kernel: 5,
   hidden: 256,
@@ -74,27 +83,57 @@ const speechRef: Omit<TrainConfig, 'model' | 'likelihood'> = {
   beta: 1,
   betaWarmup: 0,
   lr: 1e-3,
-  ...optimization,
+  ...usual,
   batch: 64,
   epochs: 50,
   seed: 1,
   validation: false,
 };
 
-/** A preset of each kind of model. */
-const presets: Record<string, Record<ModelKind, TrainConfig>> = {
-  'speech-ref': {
-    vae: { ...speechRef, model: 'vae', likelihood: 'optimal' },
-    cvae: { ...speechRef, model: 'cvae', likelihood: 'fixed' },
-  },
-  demo: {
-    vae: demo('vae'),
-    cvae: demo('cvae'),
-  },
+const mnistRef: Omit<MlpConfig, 'model'> = {
+  preset: 'mnist-ref',
+  network: 'mlp',
+  widths: [400],
+  latent: 20,
+  likelihood: 'bernoulli',
+  weight: 1,
+  beta: 1,
+  betaWarmup: 0,
+  lr: 1e-3,
+  ...usual,
+  reduction: 'sum',
+  batch: 128,
+  epochs: 20,
+  seed: 1,
+  validation: false,
 };
 
+const speechOf = (model: ModelKind, likelihood: Likelihood): ConvConfig => ({
+  ...speechRef,
+  model,
+  likelihood,
+});
+const mnistOf = (model: ModelKind): MlpConfig => ({ ...mnistRef, model });
+
+type Preset = Record<ModelKind, TrainConfig> & { data: DataKind };
+
+/** A preset of each kind of model, and the data it is for. */
+const presets = {
+  'speech-ref': {
+    data: 'speech',
+    vae: speechOf('vae', 'optimal'),
+    cvae: speechOf('cvae', 'fixed'),
+  },
+  demo: { data: 'speech', vae: demo('vae'), cvae: demo('cvae') },
+  'mnist-ref': {
+    data: 'image',
+    vae: mnistOf('vae'),
+    cvae: mnistOf('cvae'),
+  },
+} satisfies Record<string, Preset>;
+
 /** Small enough to train in two minutes on SwiftShader; weight and latent chosen so that the label decides the digit. */
-function demo(model: ModelKind): TrainConfig {
+function demo(model: ModelKind): ConvConfig {
   return {
     ...speechRef,
     preset: 'demo',
@@ -112,32 +151,48 @@ function demo(model: ModelKind): TrainConfig {
 
 export const presetNames = Object.keys(presets);
 
-/** @throws DataError for an unknown preset. */
-export function presetConfig(name: string, model: ModelKind): TrainConfig {
-  const preset = presets[name];
-  if (!preset) throw new DataError(`preset ${name}: unknown; choose one of ${presetNames.join(', ')}`);
-  return structuredClone(preset[model]);
+function presetOf(name: string): Preset {
+  if (!Object.hasOwn(presets, name))
+    throw new DataError(`preset ${name}: unknown; choose one of ${presetNames.join(', ')}`);
+  return presets[name as keyof typeof presets];
 }
+
+/** @throws DataError for an unknown preset. */
+export function presetConfig<N extends keyof typeof presets>(
+  name: N,
+  model: ModelKind,
+): (typeof presets)[N][ModelKind];
+export function presetConfig(name: string, model: ModelKind): TrainConfig;
+export function presetConfig(name: string, model: ModelKind): TrainConfig {
+  return structuredClone(presetOf(name)[model]);
+}
+
+/** What a preset's models are trained on. @throws DataError for an unknown preset. */
+export const presetData = (name: string): DataKind => presetOf(name).data;
+
+/** Settings that a preset alone decides. */
+const fixedKeys = ['preset', 'network'];
 
 /**
  * A configuration with one setting replaced, from text such as `latent=16` or `channels=32,64`. Whether settings go
  * together is for `checkConfig`, when all are set.
  * @throws DataError for an unknown key or a value of the wrong kind.
  */
-export function setOption(config: TrainConfig, assignment: string): TrainConfig {
+export function setOption<Config extends TrainConfig>(config: Config, assignment: string): Config {
   const at = assignment.indexOf('=');
-  const key = assignment.slice(0, at) as keyof TrainConfig;
+  const key = assignment.slice(0, at);
   const text = assignment.slice(at + 1);
-  if (at < 1 || !Object.hasOwn(config, key) || key === 'preset')
+  const settings: Record<string, unknown> = { ...config };
+  if (at < 1 || !Object.hasOwn(config, key) || fixedKeys.includes(key))
     throw new DataError(
       `--set ${assignment}: give key=value with a key of ${Object.keys(config)
-        .filter((k) => k !== 'preset')
+        .filter((k) => !fixedKeys.includes(k))
         .join(', ')}`,
     );
-  return checkEach({ ...config, [key]: parseLike(config[key], text, assignment) });
+  return checkEach({ ...config, [key]: parseLike(settings[key], text, assignment) });
 }
 
-function parseLike(like: TrainConfig[keyof TrainConfig], text: string, assignment: string): unknown {
+function parseLike(like: unknown, text: string, assignment: string): unknown {
   if (typeof like === 'string') return text;
   if (typeof like === 'boolean') {
     if (text === 'true' || text === 'false') return text === 'true';
@@ -156,7 +211,8 @@ function parseLike(like: TrainConfig[keyof TrainConfig], text: string, assignmen
  * @throws DataError naming the value that is not.
  */
 export function checkConfig(given: TrainConfig): TrainConfig {
-  const config = checkEach({ ...optimization, ...given });
+  // Before there were other networks, all were convolutional, and no file says so.
+  const config = checkEach({ ...usual, ...{ network: 'conv' }, ...given } as TrainConfig);
   const { optimizer, momentum, warmup, epochs } = config;
   if (momentum > 0 && optimizer !== 'sgd')
     throw new DataError(`momentum ${momentum}: ${optimizer} has its own; set optimizer=sgd, or momentum=0`);
@@ -167,30 +223,75 @@ export function checkConfig(given: TrainConfig): TrainConfig {
   return config;
 }
 
+const whole = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 1;
+const atLeastOne = 'a whole number of at least 1';
+const between = (least: number, most: number) => (n: unknown) =>
+  typeof n === 'number' && n >= least && n < most;
+const positive = (n: unknown) => between(0, 1e6)(n) && n !== 0;
+const widths = (list: unknown) => Array.isArray(list) && list.length > 0 && list.every(whole);
+const oneOf = (names: readonly string[]) =>
+  [(name: unknown) => names.includes(name as string), names.join(', ')] as const;
+
+type Checks<T> = { [K in keyof T]-?: readonly [ok: (value: unknown) => boolean, want: string] };
+
+const limited = [between(0, 1e6), 'at least 0 and below 1e6'] as const;
+const above = [positive, 'above 0 and below 1e6'] as const;
+const share = [between(0, 1), 'at least 0 and below 1'] as const;
+const some = [widths, 'a list of whole numbers of at least 1'] as const;
+
+/** What each setting must be. */
+const settingChecks: Checks<TrainSettings> = {
+  preset: [(name) => typeof name === 'string', 'a name'],
+  model: oneOf(modelKinds),
+  latent: [whole, atLeastOne],
+  likelihood: oneOf(likelihoods),
+  weight: above,
+  reduction: oneOf(reductions),
+  beta: limited,
+  betaWarmup: limited,
+  optimizer: oneOf(optimizerKinds),
+  lr: above,
+  momentum: share,
+  weightDecay: limited,
+  clipNorm: limited,
+  schedule: oneOf(scheduleKinds),
+  warmup: limited,
+  average: share,
+  batch: [whole, atLeastOne],
+  epochs: [whole, atLeastOne],
+  seed: [(n) => n === 0 || whole(n), 'a whole number of at least 0'],
+  validation: [(v) => typeof v === 'boolean', 'true or false'],
+};
+
+const networkChecks: { [N in NetworkConfig as N['network']]: Checks<N> } = {
+  conv: {
+    network: oneOf(['conv']),
+    channels: some,
+    kernel: [(n) => whole(n) && (n as number) % 2 === 1, 'an odd whole number'],
+    hidden: [whole, atLeastOne],
+  },
+  mlp: { network: oneOf(['mlp']), widths: some },
+};
+
 /** Checks every value by itself. @throws DataError naming the value that is not possible. */
-function checkEach(config: TrainConfig): TrainConfig {
-  const fail = (key: keyof TrainConfig, want: string) => {
-    throw new DataError(`${key} ${JSON.stringify(config[key])}: it must be ${want}`);
-  };
-  const check = (keys: readonly (keyof TrainConfig)[], ok: (value: number) => boolean, want: string) => {
-    for (const key of keys) if (typeof config[key] !== 'number' || !ok(config[key])) fail(key, want);
-  };
-  const oneOf = (key: keyof TrainConfig, names: readonly string[]) => {
-    if (!names.includes(config[key] as string)) fail(key, names.join(', '));
-  };
-  const whole = (n: number) => Number.isSafeInteger(n) && n >= 1;
-  check(['hidden', 'latent', 'batch', 'epochs', 'kernel'], whole, 'a whole number of at least 1');
-  check(['seed'], (n) => n === 0 || whole(n), 'a whole number of at least 0');
-  check(['kernel'], (n) => n % 2 === 1, 'odd');
-  if (config.channels.length === 0 || !config.channels.every(whole))
-    fail('channels', 'a list of whole numbers of at least 1');
-  oneOf('model', modelKinds);
-  oneOf('likelihood', likelihoods);
-  oneOf('optimizer', optimizerKinds);
-  oneOf('schedule', scheduleKinds);
-  check(['lr', 'weight'], (x) => x > 0 && x < 1e6, 'above 0 and below 1e6');
-  const limited = ['beta', 'betaWarmup', 'weightDecay', 'clipNorm', 'warmup'] as const;
-  check(limited, (x) => x >= 0 && x < 1e6, 'at least 0 and below 1e6');
-  check(['momentum', 'average'], (x) => x >= 0 && x < 1, 'at least 0 and below 1');
+function checkEach<Config extends TrainConfig>(config: Config): Config {
+  const network = Object.hasOwn(networkChecks, config.network) ? networkChecks[config.network] : null;
+  if (!network)
+    throw new DataError(
+      `network ${JSON.stringify(config.network)}: it must be ${Object.keys(networkChecks).join(', ')}`,
+    );
+  const values: Record<string, unknown> = { ...config };
+  for (const [key, [ok, want]] of Object.entries({ ...settingChecks, ...network }))
+    if (!ok(values[key])) throw new DataError(`${key} ${JSON.stringify(values[key])}: it must be ${want}`);
   return config;
+}
+
+/** The model that a configuration makes for examples of a shape. @param labels how many the data has */
+export function vaeConfig(config: TrainConfig, shape: readonly [number, number], labels: number): VaeConfig {
+  const [inputs, frames] = shape;
+  const classes = config.model === 'cvae' ? labels : 0;
+  const ends = { inputs, frames, latent: config.latent, classes };
+  if (config.network === 'mlp') return { ...ends, network: config.network, widths: config.widths };
+  const { network, channels, kernel, hidden } = config;
+  return { ...ends, network, channels, kernel, hidden };
 }

@@ -6,7 +6,7 @@ import { type FeatureSettings, fitLength, logMel, referenceFeatures } from '../a
 import type { Engine } from '../engine/engine.ts';
 import { DataError } from '../engine/errors.ts';
 import type { Dataset, Split } from './dataset.ts';
-import { presetNames } from './presets.ts';
+import { presetData } from './presets.ts';
 
 /** What a clip's name tells. */
 export interface ClipInfo {
@@ -14,6 +14,7 @@ export interface ClipInfo {
   label: string | null;
   index: number | null;
   split: 'train' | 'test';
+  speaker?: string | null;
 }
 
 /** A decoded clip: mono, at the features' rate. */
@@ -30,10 +31,10 @@ export interface FeatureTable {
 /** All at once, or in chunks as they are read. */
 export type Clips = readonly SpeechClip[] | AsyncIterable<readonly SpeechClip[]>;
 
-/** The features that a preset's models take: the reference features, for every preset so far. */
+/** The features that a preset's models take: the reference features, for every preset of sound so far. */
 export function presetFeatures(name: string): FeatureSettings {
-  if (!presetNames.includes(name))
-    throw new DataError(`preset ${name}: unknown; choose one of ${presetNames.join(', ')}`);
+  if (presetData(name) !== 'speech')
+    throw new DataError(`preset ${name}: a model of images; give a preset of sound`);
   return referenceFeatures;
 }
 
@@ -64,7 +65,8 @@ export async function featureTable(
   const table: FeatureTable = { clips: [], db: [] };
   for await (const part of Symbol.asyncIterator in clips ? clips : chunks(clips)) {
     for (const values of await clipFeatures(engine, part, settings)) table.db.push(values);
-    for (const { name, label, index, split } of part) table.clips.push({ name, label, index, split });
+    for (const { name, label, index, split, speaker } of part)
+      table.clips.push({ name, label, index, split, speaker });
   }
   return table;
 }
@@ -124,10 +126,12 @@ export function datasetOf(
     const label = Int32Array.from(part, (i) =>
       clips[i].label === null ? -1 : labels.indexOf(clips[i].label as string),
     );
-    return { count: part.length, x, label, names: part.map((i) => clips[i].name) };
+    const names = part.map((i) => clips[i].name);
+    return { count: part.length, x, label, names, speakers: part.map((i) => clips[i].speaker ?? null) };
   };
   const data: Dataset = {
     shape: [settings.nMels, size / settings.nMels],
+    dynamicRange: settings.dynamicRange,
     labels,
     train: split(parts.train),
     valid: parts.valid.length > 0 ? split(parts.valid) : null,

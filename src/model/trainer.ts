@@ -15,7 +15,7 @@ import { type Batch, type Dataset, epochBatches, gather } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { vaeLoss } from './objective.ts';
 import { averageOf, optimizerOf } from './optimization.ts';
-import { checkConfig, type TrainConfig } from './presets.ts';
+import { checkConfig, type TrainConfig, vaeConfig } from './presets.ts';
 import { Vae } from './vae.ts';
 
 /** Means over the examples of some steps. */
@@ -78,7 +78,6 @@ export class Trainer {
   readonly config: TrainConfig;
   readonly model: Vae;
   readonly #data: Dataset;
-  readonly #dynamicRange: number;
   readonly #optimizer: Optimizer;
   readonly #average: WeightAverage | null;
   readonly #metrics: Metrics;
@@ -90,23 +89,18 @@ export class Trainer {
   #seconds = 0;
 
   /**
-   * @param dynamicRange dB that the features' range [0, 1] spans
    * @throws DataError if the data cannot train this model, or a setting is not possible.
    */
-  constructor(engine: Engine, config: TrainConfig, data: Dataset, dynamicRange: number) {
+  constructor(engine: Engine, config: TrainConfig, data: Dataset) {
     checkTrainable(config, data);
     this.engine = engine;
     this.config = checkConfig(config);
     this.#data = data;
-    this.#dynamicRange = dynamicRange;
-    const { channels, kernel, hidden, latent, seed } = config;
-    const [inputs, frames] = data.shape;
-    const classes = config.model === 'cvae' ? data.labels.length : 0;
-    this.model = new Vae(engine, { inputs, frames, channels, kernel, hidden, latent, classes }, seed);
+    this.model = new Vae(engine, vaeConfig(this.config, data.shape, data.labels.length), config.seed);
     this.#optimizer = optimizerOf(this.model.params, this.config, this.stepsPerEpoch);
     this.#average = averageOf(this.#optimizer, this.config);
     this.#metrics = new Metrics(engine, 5, 2 * mostWaiting);
-    this.#noise = new Random(seed, 'noise');
+    this.#noise = new Random(config.seed, 'noise');
   }
 
   /** Steps taken. */
@@ -290,9 +284,7 @@ export class Trainer {
     const part = this.#data[split];
     if (!part) throw new DataError(`evaluate: this data has no ${split} split`);
     const { engine, model, config } = this;
-    return this.playing(() =>
-      evaluate(engine, model, this.#data, part, config, config.seed, this.#dynamicRange),
-    );
+    return this.playing(() => evaluate(engine, model, this.#data, part, config, config.seed));
   }
 }
 

@@ -4,7 +4,7 @@
 //   optimal    recon = D/2 log(S / D)          (the Gaussian variance that is best for this batch, sigma-VAE,
 //                                               Rybkin et al. 2021); S / D has a floor of 1e-12
 //   loss = recon + beta KL
-// scale 1 gives the batch mean; scale B the sum over the batch. One invocation walks the batch, a large one on a GPU
+// scale 1 gives the batch mean, scale B the sum over the batch; metrics are means. One invocation walks the batch, a large one on a GPU
 // a workgroup (team.ts).
 
 import { ShapeError } from '../engine/errors.ts';
@@ -22,7 +22,7 @@ export interface ElboOptions {
   weight?: number;
   /** Elements of one example; optimal only. */
   D?: number;
-  /** Factor on everything, default 1. */
+  /** Factor on the loss, default 1. */
   scale?: number;
 }
 
@@ -30,7 +30,7 @@ export interface ElboOptions {
  * @param error (B) summed error or likelihood of each example
  * @param kl (B)
  * @param beta (1)
- * @returns loss (1), and metrics (3): loss, recon, kl as means over the batch (loss and recon times `scale`)
+ * @returns loss (1), times `scale`, and metrics (3): loss, recon, kl as means over the batch
  * @throws ShapeError if the shapes or options do not fit.
  */
 export function elbo(
@@ -76,9 +76,9 @@ for (var b = ${team.first}; b < u.B; b += ${team.step}) { own += vec2f(error[b],
 let sums = ${team.sum('own')};
 let S = sums.x / f32(u.B);
 let K = sums.y / f32(u.B);
-let recon = u.scale * ${kind === 'optimal' ? `0.5 * u.D * log(${floored})` : 'u.weight * S'};
-let total = recon + u.scale * beta[0] * K;
-${team.leader('loss[0] = total; metrics[0] = total; metrics[1] = recon; metrics[2] = K;')}`,
+let recon = ${kind === 'optimal' ? `0.5 * u.D * log(${floored})` : 'u.weight * S'};
+let total = recon + beta[0] * K;
+${team.leader('loss[0] = u.scale * total; metrics[0] = total; metrics[1] = recon; metrics[2] = K;')}`,
         ),
       },
       t,

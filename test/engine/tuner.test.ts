@@ -148,7 +148,7 @@ test('the commands keep winners in a file; a damaged one is written anew', async
 });
 
 test('a trainer tunes a full step without taking one, and a checkpoint keeps the plan', async () => {
-  const trainer = new Trainer(engine, small, data, 80);
+  const trainer = new Trainer(engine, small, data);
   const rows = await trainer.tune({ budgetMs: 1e9 });
   expect(rows.length).toBeGreaterThan(5);
   expect(trainer.step).toBe(0);

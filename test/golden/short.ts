@@ -59,7 +59,7 @@ async function soundAndBack(engine: Engine, x: Float32Array, shape: number[], fe
 export async function shortTraining(engine: Engine): Promise<void> {
   const { data, features } = await speechDataset(engine, tones(20), settings, false);
   const info = { config, features, labels: [...data.labels] };
-  const make = () => new Trainer(engine, config, data, features.dynamicRange);
+  const make = () => new Trainer(engine, config, data);
   const whole = make();
   const losses = await train(whole);
   closeTo(losses, recorded, { relative: 1e-4, ofRms: 0 }, 'losses');
@@ -75,7 +75,7 @@ export async function shortTraining(engine: Engine): Promise<void> {
   closeTo([...begun, ...(await train(second))], losses, exact, 'losses of the resumed training');
 
   const params = (await second.state()).params;
-  const played = buildModel(engine, decodeModel(encodeModel({ ...info, params }), 'model'), data.shape[1], 'model');
+  const played = buildModel(engine, decodeModel(encodeModel({ ...info, params }), 'model'), 'model');
   const options = { label: 1, indices: [0, 1], temperature: 1, seed: 1 };
   const [heard, want] = await engine.read([played, whole.model].map((model) => samplePrior(engine, model, options)));
   closeTo(heard, want, exact, 'samples of the model file');

@@ -28,7 +28,7 @@ export async function runTrainCase(engine: Engine, c: GoldenCase, forward: Toler
   equalTo(a.loss, 'mean over batch of (sum squared error + KL)', 'loss');
   equalTo(Object.keys(a.adam), ['lr'], 'settings of Adam');
   equalTo(a.nc, a.classes, 'nc');
-  const config = { inputs: a.ci, frames: a.T, channels: a.ch, kernel: a.k, hidden: a.h, latent: a.z, classes: a.classes };
+  const config = { network: 'conv' as const, inputs: a.ci, frames: a.T, channels: a.ch, kernel: a.k, hidden: a.h, latent: a.z, classes: a.classes };
   const model = new Vae(engine, config, 0);
   const { X, eps, labels, ...weights } = c.in;
   model.params.load(weights, 'golden');

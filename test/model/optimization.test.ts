@@ -41,13 +41,14 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const base: TrainConfig = { ...small, epochs: 3 };
-const features = { ...referenceFeatures, nMels: mels, maxDb: 0 };
+const base = { ...small, epochs: 3 };
+type Settings = Partial<typeof small>;
+const features = { ...referenceFeatures, nMels: mels, length: 2048, maxDb: 0 };
 const infoOf = (config: TrainConfig) => ({ config, features, labels: ['even', 'odd'] });
 
 /** All losses and gradient norms up to a step, and the trainer. */
 async function train(config: TrainConfig, from?: Uint8Array, until = Number.POSITIVE_INFINITY, on = data) {
-  const trainer = new Trainer(engine, config, on, 80);
+  const trainer = new Trainer(engine, config, on);
   if (from) trainer.load(decodeCheckpoint(from, 'checkpoint').state(trainer.model.params));
   const rows: number[][] = [];
   const tests: unknown[] = [];
@@ -66,7 +67,7 @@ async function checkpointOf(trainer: Trainer): Promise<Uint8Array> {
   return encodeCheckpoint(trainer.model.params, file);
 }
 
-const settings: Partial<TrainConfig>[] = [
+const settings: Settings[] = [
   {},
   { optimizer: 'adamw', weightDecay: 0.1, schedule: 'cosine', warmup: 0.5 },
   { optimizer: 'sgd', lr: 1e-4, momentum: 0.9, clipNorm: 5, schedule: 'linear', average: 0.7 },
@@ -90,7 +91,7 @@ describe.each(settings)('%o', (over) => {
 });
 
 test('settings change the training, each of them', async () => {
-  const last = async (over: Partial<TrainConfig>) => {
+  const last = async (over: Settings) => {
     const { trainer, rows } = await train({ ...base, ...over, epochs: 2 });
     trainer.dispose();
     return rows[5][1];
@@ -112,7 +113,7 @@ test('settings change the training, each of them', async () => {
 });
 
 test('the learning rate of a run: a warm-up, then down to nothing at its end', () => {
-  const rates = (over: Partial<TrainConfig>) => {
+  const rates = (over: Settings) => {
     const schedule = scheduleOf({ ...base, lr: 0.1, ...over }, 4);
     return Array.from({ length: 12 }, (_, k) => schedule(k + 1));
   };
@@ -126,7 +127,7 @@ test('the learning rate of a run: a warm-up, then down to nothing at its end', (
 });
 
 describe('averaged weights', () => {
-  const averaging: TrainConfig = { ...base, average: 0.8, validation: true };
+  const averaging = { ...base, average: 0.8, validation: true };
 
   test('are what is judged and played, and leave the training as it was', async () => {
     const plain = await train({ ...averaging, average: 0 });
@@ -137,9 +138,9 @@ describe('averaged weights', () => {
     expect(state.average?.trained).toEqual((await plain.trainer.state()).params);
     expect(state.average?.count).toBe(9);
     const file = decodeModel(encodeModel({ ...infoOf(averaging), params: state.params }), 'model');
-    const model = buildModel(engine, file, frames, 'model');
+    const model = buildModel(engine, file, 'model');
     if (!data.test) throw new Error('no test split');
-    const figures = await evaluate(engine, model, data, data.test, averaging, averaging.seed, 80);
+    const figures = await evaluate(engine, model, data, data.test, averaging, averaging.seed);
     expect(figures).toEqual(averaged.tests[2]);
     const played = await averaged.trainer.playing(() => averaged.trainer.model.params.state());
     expect(played).toEqual(state.params);
@@ -148,7 +149,7 @@ describe('averaged weights', () => {
   });
 
   test('are the moving average of the weights after each step', async () => {
-    const trainer = new Trainer(engine, { ...averaging, epochs: 1 }, data, 80);
+    const trainer = new Trainer(engine, { ...averaging, epochs: 1 }, data);
     let want: number[] = [];
     for await (const event of trainer.train(1)) {
       if (event.kind !== 'steps') continue;
@@ -188,7 +189,7 @@ describe.each([
   [{}, true],
   [{ optimizer: 'sgd', lr: 1e-4, momentum: 0.9, average: 0.9 }, true],
   [{ clipNorm: 1, average: 0.9 }, false],
-] as [Partial<TrainConfig>, boolean][])('a loss that stops being finite, %o', (over, hint) => {
+] as [Settings, boolean][])('a loss that stops being finite, %o', (over, hint) => {
   test('stops by name, with the weights of the step before and the checkpoint as it was', async () => {
     const planted = 2;
     const [example] = epochBatches(data.train.count, base.batch, base.seed, 0)[planted - 1];
@@ -211,7 +212,7 @@ describe.each([
     expect(error).toBeInstanceOf(NonFiniteError);
     expect((error as Error).message).toMatch(/^step 2: loss .*not finite.*before this step/);
     expect(/clipNorm=1/.test((error as Error).message)).toBe(hint);
-    const again = new Trainer(engine, config, bad, 80);
+    const again = new Trainer(engine, config, bad);
     const iterate = async () => {
       for await (const event of again.train(3)) void event;
     };
@@ -316,8 +317,8 @@ describe('checkpoints', () => {
   });
 
   test('of another model, of other classes, or other settings: refused before anything changes', async () => {
-    const fresh = async (over: Partial<TrainConfig>, on = data) => {
-      const trainer = new Trainer(engine, { ...base, ...over }, on, 80);
+    const fresh = async (over: Settings, on = data) => {
+      const trainer = new Trainer(engine, { ...base, ...over }, on);
       const before = (await trainer.state()).params;
       const load = () => trainer.load(decodeCheckpoint(bytes, 'c').state(trainer.model.params));
       let error: unknown;
@@ -378,6 +379,6 @@ describe('settings', () => {
   });
 
   test('that do not go together are refused by the trainer too', () => {
-    expect(() => new Trainer(engine, { ...base, momentum: 0.5 }, data, 80)).toThrow(/set optimizer=sgd/);
+    expect(() => new Trainer(engine, { ...base, momentum: 0.5 }, data)).toThrow(/set optimizer=sgd/);
   });
 });

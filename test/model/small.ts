@@ -1,7 +1,7 @@
 // A dataset and a model small enough that an epoch takes milliseconds: 20 examples in batches of 8, 8 and 4.
 
 import type { Dataset, Split } from '../../src/model/dataset.ts';
-import { presetConfig, type TrainConfig } from '../../src/model/presets.ts';
+import { presetConfig } from '../../src/model/presets.ts';
 import { Random } from '../../src/node.ts';
 
 export const mels = 8;
@@ -21,13 +21,14 @@ function patterns(count: number, stream: string): Split {
 
 export const data: Dataset = {
   shape: [mels, frames],
+  dynamicRange: 80,
   labels: ['even', 'odd'],
   train: patterns(20, 'train'),
   valid: patterns(6, 'valid'),
   test: patterns(10, 'test'),
 };
 
-export const small: TrainConfig = {
+export const small = {
   ...presetConfig('demo', 'cvae'),
   channels: [6, 8],
   kernel: 3,

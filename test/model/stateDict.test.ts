@@ -21,7 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-const config = { inputs: 5, frames: 8, channels: [6, 7], kernel: 3, hidden: 11, latent: 3, classes: 2 };
+const config = {
+  network: 'conv' as const,
+  ...{ inputs: 5, frames: 8, channels: [6, 7], kernel: 3, hidden: 11, latent: 3, classes: 2 },
+};
 const make = (seed: number, over: Partial<typeof config> = {}) =>
   new Vae(engine, { ...config, ...over }, seed);
 
