@@ -1,6 +1,7 @@
 // Training data in memory: features of every clip, or images, scaled to [0, 1], in splits; and batches of them in an
 // order that depends on the seed and the epoch alone.
 
+import { printable } from '../audio/names.ts';
 import { DataError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
@@ -55,6 +56,21 @@ export function gather(
       classes,
     );
   return batch;
+}
+
+/** The same examples with labels counted as a model does. @throws DataError for a label that it does not know. */
+export function relabelled(data: Dataset, labels: readonly string[]): Dataset {
+  const map = data.labels.map((label) => labels.indexOf(label));
+  const unknown = data.labels.filter((_, i) => map[i] < 0);
+  if (unknown.length > 0)
+    throw new DataError(
+      `data: label ${unknown.map(printable).join(', ')}: this model knows ${labels.map(printable).join(', ')}; ` +
+        'give data with these labels only',
+    );
+  const split = <S extends Split | null>(part: S): S =>
+    part && { ...part, label: part.label.map((label) => (label < 0 ? label : map[label])) };
+  const { train, valid, test } = data;
+  return { ...data, labels, train: split(train), valid: split(valid), test: split(test) };
 }
 
 /** One row a label, 1 at its index. (B, classes) */

@@ -97,7 +97,7 @@ export async function clipFeatures(
 /**
  * Training data of a table of features, which is used up: its arrays are let go as they are scaled.
  * @param settings with maxDb null: it is taken from the training split, and returned
- * @throws DataError if no clip is left to train on, or all of them are silent.
+ * @throws DataError if maxDb is to be taken from clips to train on, and none is left or all of them are silent.
  */
 export function datasetOf(
   table: FeatureTable,
@@ -106,7 +106,7 @@ export function datasetOf(
 ): { data: Dataset; features: FeatureSettings } {
   const { clips, db } = table;
   const parts = divide(clips, validation);
-  if (parts.train.length === 0)
+  if (parts.train.length === 0 && settings.maxDb === null)
     throw new DataError(
       'data: every clip is in the test split, none is left to train on (index 0 to 4 of {label}_{speaker}_{index}.wav ' +
         'tests, unless split.json names test speakers); number more clips from 5 on',

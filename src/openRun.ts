@@ -1,0 +1,43 @@
+// A run that is done or under way, opened to look at: its model, and the data it was trained on or other data, in the
+// model's terms: scaled as its examples are, labels as it counts them.
+
+import { openData } from './data.ts';
+import type { Engine } from './engine/engine.ts';
+import type { IntakeSummary } from './intake.ts';
+import { buildModel, type ModelFile } from './model/checkpoint.ts';
+import { type Dataset, relabelled } from './model/dataset.ts';
+import type { Vae } from './model/vae.ts';
+import { RunFolder } from './runFolder.ts';
+
+export interface OpenRun {
+  readonly folder: RunFolder;
+  readonly file: ModelFile;
+  /** What `--data` was: digits, or a path. */
+  readonly data: string;
+  model(engine: Engine): Vae;
+  /**
+   * @param data instead of what the run was trained on
+   * @param strict the first bad file is an error
+   * @throws DataError as `openData`, for other kinds of data than the model's, and for labels it does not know.
+   */
+  dataset(engine: Engine, data?: string, strict?: boolean): Promise<{ data: Dataset; intake: IntakeSummary }>;
+}
+
+/** @throws CheckpointError if it is no run folder, or has no model yet. */
+export async function openRun(dir: string): Promise<OpenRun> {
+  const folder = await RunFolder.open(dir);
+  const { file, name } = await folder.model();
+  const stored = (await folder.config()) as { data: string };
+  return {
+    folder,
+    file,
+    data: stored.data,
+    model: (engine) => buildModel(engine, file, name),
+    dataset: async (engine, other, strict) => {
+      const source = await openData(other ?? stored.data, strict);
+      const { data } = await source.dataset(engine, file.features, file.config.validation);
+      const labels = file.config.model === 'cvae' ? relabelled(data, file.labels) : data;
+      return { data: labels, intake: source.intake };
+    },
+  };
+}
