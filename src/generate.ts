@@ -1,7 +1,6 @@
 // formant generate: clips from the prior of a trained model, as WAVs and as pictures.
 
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileStems, printable } from './audio/names.ts';
 import {
@@ -24,7 +23,7 @@ import { buildModel, type ModelFile } from './model/checkpoint.ts';
 import { exampleShape, isImage } from './model/inputs.ts';
 import { samplePrior } from './model/sampling.ts';
 import type { Vae } from './model/vae.ts';
-import { makeFolder, missingLevels, removeEmpty } from './outFolder.ts';
+import { makeFolder, missingLevels, removeEmpty, writeWhole } from './outFolder.ts';
 import { sheetPng } from './picture.ts';
 import { RunFolder } from './runFolder.ts';
 
@@ -98,7 +97,7 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
         if (label !== null) say(`label ${printable(label)}: ${clips.count} ${medium.things}`);
         if (signal.aborted) break;
       }
-      if (written > 0) await writeFile(picture, sheetPng(shown, ...exampleShape(file.features)));
+      if (written > 0) await writeWhole(picture, sheetPng(shown, ...exampleShape(file.features)));
     });
     if (written === 0) {
       say('stopped before the first file; nothing is left of it');
@@ -139,7 +138,7 @@ async function generateLabel(
     const indices = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => first + i);
     const sample = () => samplePrior(engine, model, { label, indices, temperature, seed });
     for (const [i, { values, bytes }] of (await medium.encode(engine, sample)).entries()) {
-      await writeFile(paths[indices[i]], bytes);
+      await writeWhole(paths[indices[i]], bytes);
       written++;
       if (indices[i] < mostShown) shown.push(values);
     }

@@ -1,8 +1,9 @@
-// Folders that commands write to. Each level is looked at and made by a plain mkdir of its own: Node's recursive one
-// tries for ever where a file system makes no folders (/proc), and no signal ends it.
+// Folders and files that commands write. Each level of a folder is looked at and made by a plain mkdir of its own: Node's
+// recursive one tries for ever where a file system makes no folders (/proc), and no signal ends it. A file is written
+// beside its place and renamed, so that it is there whole or not at all, whenever the process or the disk ends.
 
-import { mkdir, rmdir, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { appendFile, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { printable } from './audio/names.ts';
 import { DataError } from './engine/errors.ts';
 
@@ -12,6 +13,8 @@ const faults: Record<string, string> = {
   EROFS: 'that file system is read-only; give another folder',
   ENOENT: 'no folder can be made there; give one on a disk',
   ENOSPC: 'the disk is full; make room, or give another folder',
+  EDQUOT: 'this user’s share of the disk is full; make room, or give another folder',
+  EFBIG: 'files may not grow that large there; raise the limit (ulimit -f), or give another folder',
   EEXIST: 'a link that leads nowhere, or a file, is in its place; remove it, or give another folder',
   ENAMETOOLONG: 'the name is too long; give a shorter one',
   ELOOP: 'a link on the way leads back to itself; give another folder',
@@ -65,6 +68,31 @@ export async function makeFolder(dir: string): Promise<string[]> {
     }
   }
   return made;
+}
+
+/** Writes a file whole or not at all, in place of one of that name. @throws DataError saying what is in the way. */
+export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  const partial = join(dirname(path), `.${basename(path)}.partial`);
+  try {
+    const file = await open(partial, 'w');
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw failure(path, resolve(path), error);
+  }
+}
+
+/** Adds text to a file. @throws DataError saying what is in the way; the last line may then be cut. */
+export async function append(path: string, text: string): Promise<void> {
+  await appendFile(path, text).catch((error) => {
+    throw failure(path, resolve(path), error);
+  });
 }
 
 /** Removes folders that `makeFolder` made, as far as nothing is in them. */

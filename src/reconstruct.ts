@@ -1,7 +1,6 @@
 // formant reconstruct: recordings or images through a model, at z = mu, and back, with errors per file.
 
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { checkSound, faultOf, ratePlan } from './audio/clips.ts';
 import { type FeatureSettings, frameCount } from './audio/features.ts';
@@ -30,7 +29,7 @@ import { buildModel, type ModelFile } from './model/checkpoint.ts';
 import { type ImageSettings, isImage } from './model/inputs.ts';
 import { atMean, reconstructWave } from './model/reconstruct.ts';
 import type { Vae } from './model/vae.ts';
-import { makeFolder, missingLevels, removeEmpty } from './outFolder.ts';
+import { makeFolder, missingLevels, removeEmpty, writeWhole } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
 
 export interface ReconstructOptions extends CommonOptions {
@@ -162,7 +161,7 @@ async function reconstructImage(
   const y = engine.scope(() => engine.noGrad(() => through(engine.tensor(x, [1, height, width]))));
   const values = await y.read();
   y.dispose();
-  await writeFile(about.out, encodeGrey(values, settings), { flag: 'wx' });
+  await writeWhole(about.out, encodeGrey(values, settings));
   return { ...about, mse: values.reduce((sum, v, i) => sum + (v - x[i]) ** 2, 0) / x.length };
 }
 
@@ -183,7 +182,7 @@ async function reconstructSound(
     for (const note of [...notes, ...faults]) intake.note(file, note);
     const through = atMean(engine, net, indexOf(job, about.label));
     const made = await reconstructWave(engine, through, wave, frameCount(features), features, signal);
-    await writeFile(about.out, encodeWav(made.wave, features.sampleRate), { flag: 'wx' });
+    await writeWhole(about.out, encodeWav(made.wave, features.sampleRate));
     const level = ({ peak, rms }: Level) => ({ peak, rms });
     return {
       ...{ ...about, sampleRate, channels, seconds: length / sampleRate },

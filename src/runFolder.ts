@@ -3,11 +3,11 @@
 // a checkpoint is named only once it is complete.
 
 import { existsSync } from 'node:fs';
-import { appendFile, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CheckpointError, DataError } from './engine/errors.ts';
 import { decodeModel, type ModelFile } from './model/checkpoint.ts';
-import { makeFolder, missingLevels } from './outFolder.ts';
+import { append, makeFolder, missingLevels, writeWhole } from './outFolder.ts';
 
 function isRunning(pid: number): boolean {
   try {
@@ -60,17 +60,8 @@ export class RunFolder {
   }
 
   /** Writes a file whole or not at all. */
-  async write(name: string, content: Uint8Array | string): Promise<void> {
-    const path = this.path(name);
-    const partial = join(dirname(path), `.${basename(path)}.partial`);
-    const file = await open(partial, 'w');
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
+  write(name: string, content: Uint8Array | string): Promise<void> {
+    return writeWhole(this.path(name), content);
   }
 
   /** @throws CheckpointError if the file is missing or unreadable. */
@@ -156,7 +147,7 @@ export class RunFolder {
   /** Adds rows to metrics.jsonl. */
   async log(rows: readonly object[]): Promise<void> {
     if (rows.length > 0)
-      await appendFile(this.path('metrics.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      await append(this.path('metrics.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
 
   /** Cuts off what a killed process logged beyond its last checkpoint: rows after `step`, epochs after `epoch`. */

@@ -1,10 +1,21 @@
 // Folders for results: made level by level, with words for what is in the way, and never tried for ever.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeFolder, missingLevels, removeEmpty } from '../src/outFolder.ts';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeFolder, missingLevels, removeEmpty, writeWhole } from '../src/outFolder.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -39,4 +50,40 @@ test('ends where a file system makes no folders', async () => {
   await expect(makeFolder('/proc/formant/deeper')).rejects.toThrow(
     /\/proc\/formant: (no folder can be made there|read-only|may not write)/,
   );
+});
+
+describe('a file is written whole or not at all', () => {
+  test('in place of another, with nothing left beside it', async () => {
+    const path = join(dir, 'whole');
+    await writeWhole(path, 'first');
+    await writeWhole(path, Uint8Array.of(1, 2, 3));
+    expect([...readFileSync(path)]).toEqual([1, 2, 3]);
+    expect(readdirSync(dir).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  test.each([
+    [join('none', 'x'), /no folder can be made there|ENOENT/],
+    [join('file', 'x'), /file.x: ENOTDIR|file is a file/],
+  ])('%s: says what is in the way', async (name, message) => {
+    await expect(writeWhole(join(dir, name), 'x')).rejects.toThrow(message);
+  });
+
+  // A limit on the size of files stops a write in the middle, as a full disk does.
+  test('a disk that ends in the middle leaves what was there', async () => {
+    const path = join(dir, 'kept');
+    writeFileSync(path, 'old');
+    const entry = join(import.meta.dirname, '..', 'src', 'outFolder.ts');
+    const outfile = join(dir, 'outFolder.mjs');
+    await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm' });
+    const script = `
+      const { writeWhole } = await import(${JSON.stringify(outfile)});
+      const content = new Uint8Array(1 << 20);
+      await writeWhole(${JSON.stringify(path)}, content).catch((error) => console.log(error.name, error.message));`;
+    const limited = `trap '' XFSZ; ulimit -f 16; exec "$0" "$@"`;
+    const node = [process.execPath, '--input-type=module', '-e', script];
+    const { stdout, stderr } = spawnSync('sh', ['-c', limited, ...node], { encoding: 'utf8' });
+    expect(stdout, stderr).toMatch(/^DataError .*kept: files may not grow that large there/);
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(dir).filter((name) => name.includes('partial'))).toEqual([]);
+  });
 });
