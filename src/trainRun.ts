@@ -3,6 +3,7 @@
 import { say } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { NonFiniteError } from './engine/errors.ts';
+import { addFrame, cutHistory, isKept } from './history.ts';
 import {
   type CheckpointFile,
   type DecodedCheckpoint,
@@ -100,6 +101,7 @@ class Session {
     await this.#plan(trainer);
     const perEpoch = trainer.stepsPerEpoch;
     await folder.cutLog(trainer.step, Math.floor(trainer.step / perEpoch));
+    await cutHistory(folder, Math.floor(trainer.step / perEpoch));
     const progress = new Progress(trainer.step, info.config.epochs * perEpoch, info.config.batch);
     try {
       for await (const event of trainer.train(checkpointEvery)) {
@@ -152,6 +154,8 @@ class Session {
         ? trainer.step % checkpointEvery === 0
         : performance.now() - this.#lastSave > saveAfterMs;
     const last = row.epoch >= info.config.epochs;
+    if (isKept(row.epoch, info.config.epochs))
+      await addFrame(this.#o.folder, row.epoch, this.#o.data, await trainer.snapshot());
     if (better || due || last || signal.aborted) await this.#save(trainer, better);
   }
 

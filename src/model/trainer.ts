@@ -16,6 +16,7 @@ import { type Evaluation, evaluate } from './evaluate.ts';
 import { vaeLoss } from './objective.ts';
 import { averageOf, optimizerOf } from './optimization.ts';
 import { checkConfig, type TrainConfig, vaeConfig } from './presets.ts';
+import { type Snapshot, snapshot } from './snapshot.ts';
 import { Vae } from './vae.ts';
 
 /** Means over the examples of some steps. */
@@ -277,6 +278,12 @@ export class Trainer {
     for (const split of ['valid', 'test'] as const)
       if (row[split]) checkFinite(row[split], `epoch ${epoch}, ${split} split`, this.config);
     return row;
+  }
+
+  /** Where the weights that play put some examples, and what they make of the same few z. */
+  snapshot(): Promise<Snapshot> {
+    const { engine, model, config } = this;
+    return this.playing(() => snapshot(engine, model, this.#data, config.seed));
   }
 
   /** Figures of the weights that play, on a split. */

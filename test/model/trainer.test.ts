@@ -1,13 +1,15 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { referenceFeatures } from '../../src/audio/features.ts';
-import { decodeModel } from '../../src/model/checkpoint.ts';
+import { addFrame, cutHistory, isKept, readHistory } from '../../src/history.ts';
+import { decodeCheckpoint, decodeModel } from '../../src/model/checkpoint.ts';
 import { epochBatches } from '../../src/model/dataset.ts';
 import { reconstructionTerm } from '../../src/model/objective.ts';
 import { checkConfig, setOption } from '../../src/model/presets.ts';
 import { samplePrior } from '../../src/model/sampling.ts';
+import { encodeStateDict } from '../../src/model/stateDict.ts';
 import { Trainer } from '../../src/model/trainer.ts';
 import { type Engine, NonFiniteError, openEngine, Random, Vae, vaeLoss } from '../../src/node.ts';
 import { RunFolder } from '../../src/runFolder.ts';
@@ -180,6 +182,51 @@ describe('a run in its folder', () => {
     expect({ ...lost.result, run: '', msPerStep: 0 }).toEqual({ ...whole.result, run: '', msPerStep: 0 });
     const model = (folder: RunFolder) => readFileSync(folder.path('model.safetensors'));
     expect(model(lost.folder).equals(model(whole.folder))).toBe(true);
+  });
+
+  test('its history: where the test examples lie and what the same z become, epoch by epoch', async () => {
+    const { folder } = await start('history');
+    const history = await readHistory(folder);
+    expect(history?.frames.map((f) => f.epoch)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(history?.points).toEqual({
+      split: 'test',
+      names: data.test?.names,
+      labels: Array.from({ length: 10 }, (_, i) => (i % 2 ? 'odd' : 'even')),
+      speakers: Array(10).fill(null),
+    });
+    const last = history?.frames[5];
+    expect(last?.mu.shape).toEqual([10, 3]);
+    expect(last?.samples.shape).toEqual([2, mels, frames]);
+    // The last frame is of the weights that were saved last.
+    const { bytes, name } = await folder.readCheckpoint('last');
+    const trainer = new Trainer(engine, info.config, data);
+    trainer.load(decodeCheckpoint(bytes, name).state(trainer.model.params));
+    expect(await trainer.snapshot()).toEqual({ mu: last?.mu, samples: last?.samples });
+    trainer.dispose();
+    await cutHistory(folder, 4);
+    expect((await readHistory(folder))?.frames.map((f) => f.epoch)).toEqual([1, 2, 3, 4]);
+    writeFileSync(
+      folder.path('history', 'epoch-00004.safetensors'),
+      encodeStateDict({ mu: last?.mu ?? { data: new Float32Array(1), shape: [1] } }),
+    );
+    await expect(readHistory(folder)).rejects.toThrow(/epoch-00004.safetensors: no snapshot of these points/);
+  });
+
+  test('a long history is thinned to at most 64 snapshots, evenly apart, and the last', async () => {
+    const folder = await RunFolder.create(join(dir, 'long-history'));
+    const kept: number[] = [];
+    const one = { data: Float32Array.of(1), shape: [1, 1] };
+    for (let epoch = 1; epoch <= 150; epoch++)
+      if (isKept(epoch, 150)) {
+        kept.push(epoch);
+        await addFrame(folder, epoch, data, { mu: one, samples: one });
+      }
+    const there = readdirSync(folder.path('history'))
+      .filter((n) => n.startsWith('epoch'))
+      .sort();
+    const epochs = there.map((n) => Number(n.slice(6, 11)));
+    expect(epochs).toEqual([...Array.from({ length: 37 }, (_, i) => 4 * (i + 1)), 150]);
+    expect(kept.slice(0, 64)).toEqual(Array.from({ length: 64 }, (_, i) => i + 1));
   });
 
   test('the best checkpoint is chosen on the validation part, and is the model that plays', async () => {

@@ -1,0 +1,69 @@
+// What a model is at one moment, small enough to keep for many: where it puts some examples in latent space, and what it
+// makes of the same few z. Pictures of a training that moves are made of these.
+
+import type { Engine } from '../engine/engine.ts';
+import { Random } from '../engine/random.ts';
+import type { HostArray } from '../engine/tensor.ts';
+import { type Dataset, gather, oneHot, type Split } from './dataset.ts';
+import type { Vae } from './vae.ts';
+
+/** Examples that are placed, and decoded samples, at most. */
+const mostPoints = 400;
+const mostSamples = 10;
+const chunk = 64;
+
+export interface Snapshot {
+  /** (n, latent): mu of `snapshotPoints`. */
+  mu: HostArray;
+  /** (m, rows, columns) in [0, 1]: what is decoded from m fixed z; of a CVAE each with another label. */
+  samples: HostArray;
+}
+
+/** The split that is placed, the test split where there is one, and which of its examples, evenly apart. */
+export function snapshotPoints({ test, train }: Dataset): { split: Split; indices: number[] } {
+  const split = test ?? train;
+  const n = Math.min(mostPoints, split.count);
+  return { split, indices: Array.from({ length: n }, (_, i) => Math.floor((i * split.count) / n)) };
+}
+
+/** Where a model puts examples: mu, (indices, latent) row-major. */
+export async function latentMeans(
+  engine: Engine,
+  model: Vae,
+  data: Dataset,
+  split: Split,
+  indices: readonly number[],
+): Promise<Float32Array> {
+  const { latent, classes } = model.config;
+  const means = new Float32Array(indices.length * latent);
+  for (let first = 0; first < indices.length; first += chunk) {
+    const batch = gather(data, split, indices.slice(first, first + chunk), classes);
+    const mu = engine.scope(() =>
+      engine.noGrad(() => {
+        const label = batch.label && engine.tensor(batch.label.data, batch.label.shape);
+        return model.encode(engine.tensor(batch.x.data, batch.x.shape), label).mu;
+      }),
+    );
+    means.set(await mu.read(), first * latent);
+    mu.dispose();
+  }
+  return means;
+}
+
+/** @param seed of the z that are decoded */
+export async function snapshot(engine: Engine, model: Vae, data: Dataset, seed: number): Promise<Snapshot> {
+  const { latent, classes, inputs, frames } = model.config;
+  const { split, indices } = snapshotPoints(data);
+  const means = await latentMeans(engine, model, data, split, indices);
+  const m = classes > 0 ? Math.min(mostSamples, classes) : mostSamples;
+  const z = new Random(seed, 'snapshot').normal(0, m * latent);
+  const hot = classes > 0 ? oneHot([...Array(m).keys()], classes) : null;
+  const made = engine.scope(() =>
+    engine.noGrad(() =>
+      model.decode(engine.tensor(z, [m, latent]), hot && engine.tensor(hot.data, hot.shape)),
+    ),
+  );
+  const samples = { data: await made.read(), shape: [m, inputs, frames] };
+  made.dispose();
+  return { mu: { data: means, shape: [indices.length, latent] }, samples };
+}
