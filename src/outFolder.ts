@@ -20,10 +20,15 @@ const faults: Record<string, string> = {
   ELOOP: 'a link on the way leads back to itself; give another folder',
 };
 
-function failure(dir: string, level: string, error: unknown): DataError {
+/** What a failed attempt to write said, in words. */
+export function writeFault(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
+  return faults[code ?? ''] ?? `${message}; give another folder`;
+}
+
+function failure(dir: string, level: string, error: unknown): DataError {
   const at = level === resolve(dir) ? '' : `${printable(level)}: `;
-  return new DataError(`${printable(dir)}: ${at}${faults[code ?? ''] ?? `${message}; give another folder`}`);
+  return new DataError(`${printable(dir)}: ${at}${writeFault(error)}`);
 }
 
 /** A path and the folders around it, the outermost first. */
