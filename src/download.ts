@@ -35,7 +35,7 @@ export interface Download extends RemoteFile {
 class BadSource extends Error {}
 
 const count = (n: number) => n.toLocaleString('en-US');
-const megabytes = (n: number) => `${(n / 1e6).toFixed(n < 1e6 ? 2 : 1)} MB`;
+const readable = (n: number) => (n < 1e5 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
 
 /**
  * Downloads a file.
@@ -49,7 +49,7 @@ export async function download(options: Download): Promise<void> {
   const faults: string[] = [];
   try {
     for (const source of typeof url === 'string' ? [url] : url) {
-      say(`downloading ${printable(basename(to))} (${megabytes(bytes)}) from ${new URL(source).host}`);
+      say(`downloading ${printable(basename(to))} (${readable(bytes)}) from ${new URL(source).host}`);
       try {
         return await attempt(source, { ...options, signal });
       } catch (error) {
@@ -104,7 +104,6 @@ async function* body(
 ): AsyncGenerator<Uint8Array> {
   const stall = new AbortController();
   let timer = setTimeout(() => stall.abort(), stallMs);
-  const waited = () => new BadSource(`cannot be reached (nothing came for ${stallMs / 1000} s)`);
   const bar = process.stderr.isTTY ? newBar(bytes) : null;
   let size = 0;
   try {
@@ -126,13 +125,9 @@ async function* body(
     }
   } catch (error) {
     if (error instanceof BadSource || error instanceof DataError || signal.aborted) throw error;
-    if (stall.signal.aborted) throw waited();
-    const code = codeOf(error);
-    throw new BadSource(
-      size > 0
-        ? `broke off after ${count(size)} of ${count(bytes)} bytes (${code})`
-        : `cannot be reached (${code})`,
-    );
+    const why = stall.signal.aborted ? `nothing came for ${stallMs / 1000} s` : codeOf(error);
+    const what = size > 0 ? `broke off after ${count(size)} of ${count(bytes)} bytes` : 'cannot be reached';
+    throw new BadSource(`${what} (${why})`);
   } finally {
     clearTimeout(timer);
     bar?.stop();
@@ -147,7 +142,7 @@ function newBar(bytes: number): SingleBar {
       barsize: 20,
       hideCursor: true,
       clearOnComplete: true,
-      formatValue: (value, _, type) => (type === 'value' || type === 'total' ? megabytes(value) : `${value}`),
+      formatValue: (value, _, type) => (type === 'value' || type === 'total' ? readable(value) : `${value}`),
     },
     Presets.shades_classic,
   );

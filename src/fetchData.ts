@@ -4,12 +4,12 @@
 // whole; a note in it says how many files and bytes it has, and a folder that has others is made anew.
 
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { printable } from './audio/names.ts';
-import { say } from './command.ts';
+import { interruption, Stopped, say } from './command.ts';
 import { download, type RemoteFile } from './download.ts';
 import { DataError } from './engine/errors.ts';
 import { writableCache } from './engine/node.ts';
@@ -58,6 +58,8 @@ export interface FsddSource extends RemoteFile {
   urls: readonly string[];
   /** How many recordings it has. */
   recordings: number;
+  /** It is not unpacked beyond this size, in bytes. */
+  mostUnpacked: number;
 }
 
 /**
@@ -70,10 +72,9 @@ export const fsddSource: FsddSource = {
   bytes: 11975353,
   sha256: '8bc44cde129d505cbbb6b365c09f80c663f2aa77578afc634e6141a2f87100c0',
   recordings: 2500,
+  mostUnpacked: 256 * 2 ** 20,
 };
 
-/** No archive is unpacked beyond this size, in bytes. */
-const largestUnpacked = 256 * 2 ** 20;
 const noteName = 'complete.json';
 const recording = /^[^/]+\/recordings\/[\w-]+\.wav$/;
 
@@ -140,21 +141,31 @@ export async function fetchFsdd(
   const recordings = join(dir, 'recordings');
   if (await isWhole(dir, source)) return recordings;
   await makeFolder(root);
-  const archive = `${dir}.tar.gz`;
+  const own = signal ? null : interruption('stopping the download');
+  let beside: string | null = null;
   try {
-    if (!(await isThere(archive, source.bytes, source.sha256)))
-      await download({
-        ...source,
-        url: source.urls,
-        to: archive,
-        signal,
-        byHand: `download ${source.urls[0]} by hand, unpack it and give its folder recordings by --data`,
-      });
-    await unpack(archive, dir, source);
+    beside = await mkdtemp(`${dir}.`);
+    await fill(beside, source, signal ?? (own as { signal: AbortSignal }).signal);
+    await moveTo(dir, beside, source);
+  } catch (error) {
+    if (error instanceof DataError || error instanceof Stopped) throw error;
+    throw new DataError(`${printable(dir)}: ${writeFault(error)} (XDG_CACHE_HOME names the cache)`);
   } finally {
-    await rm(archive, { force: true });
+    if (beside) await rm(beside, { recursive: true, force: true });
+    own?.dispose();
   }
   return recordings;
+}
+
+/** Moves a whole folder to its place, unless another process was faster. */
+async function moveTo(dir: string, beside: string, source: FsddSource): Promise<void> {
+  try {
+    await rename(beside, dir);
+  } catch {
+    if (await isWhole(dir, source)) return;
+    await rm(dir, { recursive: true, force: true });
+    await rename(beside, dir);
+  }
 }
 
 /** Whether a folder of recordings is what its note says, and of this release. */
@@ -172,41 +183,37 @@ async function isWhole(dir: string, source: FsddSource): Promise<boolean> {
   }
 }
 
-/** Unpacks the recordings beside their place and moves them there. */
-async function unpack(archive: string, dir: string, source: FsddSource): Promise<void> {
+/** Downloads the archive into an empty folder and leaves its recordings and their note there. */
+async function fill(dir: string, source: FsddSource, signal: AbortSignal): Promise<void> {
+  const { urls, sha256, bytes } = source;
+  const archive = join(dir, `fsdd-${source.version}.tar.gz`);
+  const byHand = `download ${urls[0]} by hand, unpack it and give its folder recordings by --data`;
+  await download({ url: urls, sha256, bytes, to: archive, signal, byHand });
   const files = await recordingsOf(archive, source);
-  const bytes = files.reduce((sum, { data }) => sum + data.length, 0);
-  const note: Note = { sha256: source.sha256, files: files.length, bytes };
-  let beside: string | null = null;
-  try {
-    beside = await mkdtemp(`${dir}.`);
-    await makeFolder(join(beside, 'recordings'));
-    for (const { name, data } of files) await writeFile(join(beside, 'recordings', basename(name)), data);
-    await writeFile(join(beside, noteName), `${JSON.stringify(note)}\n`);
-    await rm(dir, { recursive: true, force: true });
-    await rename(beside, dir);
-  } catch (error) {
-    if (beside) await rm(beside, { recursive: true, force: true });
-    // Another process may have been faster.
-    if (await isWhole(dir, source)) return;
-    throw error instanceof DataError
-      ? error
-      : new DataError(`${printable(dir)}: ${writeFault(error)} (XDG_CACHE_HOME names the cache)`);
+  await rm(archive);
+  await mkdir(join(dir, 'recordings'));
+  let total = 0;
+  for (const { name, data } of files) {
+    if (signal.aborted) throw new Stopped('the download was stopped');
+    await writeFile(join(dir, 'recordings', basename(name)), data);
+    total += data.length;
   }
+  const note: Note = { sha256, files: files.length, bytes: total };
+  await writeFile(join(dir, noteName), `${JSON.stringify(note)}\n`);
 }
 
 /** The recordings in an archive. @throws DataError if it is damaged, holds something else or too few of them. */
 async function recordingsOf(archive: string, source: FsddSource): Promise<TarFile[]> {
   const where = printable(basename(archive));
-  const tar = await promisify(gunzip)(await readFile(archive), { maxOutputLength: largestUnpacked }).catch(
-    (error: NodeJS.ErrnoException) => {
-      const what =
-        error.code === 'ERR_BUFFER_TOO_LARGE'
-          ? `unpacks to more than ${largestUnpacked / 2 ** 20} MiB; do not use this archive`
-          : `the gzip is damaged or cut short (${error.message}); download it again`;
-      throw new DataError(`${where}: ${what}`);
-    },
-  );
+  const tar = await promisify(gunzip)(await readFile(archive), {
+    maxOutputLength: source.mostUnpacked,
+  }).catch((error: NodeJS.ErrnoException) => {
+    const what =
+      error.code === 'ERR_BUFFER_TOO_LARGE'
+        ? `unpacks to more than ${source.mostUnpacked / 2 ** 20} MiB; do not use this archive`
+        : `the gzip is damaged or cut short (${error.message}); download it again`;
+    throw new DataError(`${where}: ${what}`);
+  });
   const files = readTar(tar, where, (path) => recording.test(path));
   const names = new Set(files.map(({ name }) => basename(name)));
   if (files.length !== source.recordings || names.size !== files.length)
