@@ -1,8 +1,8 @@
-// What `--data` names: the embedded digits, a folder of recordings, one that `preprocess` made, or one of MNIST's files.
-// It is looked at before an adapter is opened, so that a wrong path is said at once; features come afterwards.
+// What `--data` names: the embedded digits, a data set that is downloaded once, or a folder: of recordings, of MNIST's
+// files, or one that `preprocess` made. It is looked at before an adapter is opened, so that a wrong path is said at once; features come afterwards.
 
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clip, readClips } from './audio/clips.ts';
 import { type FeatureSettings, referenceFeatures } from './audio/features.ts';
@@ -11,6 +11,7 @@ import { printable } from './audio/names.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { FeatureFolder } from './featureFolder.ts';
+import { fetchFsdd, fetchMnist } from './fetchData.ts';
 import { holdsIdx, listMnist } from './image/mnist.ts';
 import { Intake, type IntakeSummary } from './intake.ts';
 import type { Dataset } from './model/dataset.ts';
@@ -27,6 +28,19 @@ export function embeddedDigits(): string {
   }
   throw new DataError('data digits: the embedded recordings are missing; install the package again');
 }
+
+/** Data that has a name, and how to come by its folder. */
+const named: Record<string, () => string | Promise<string>> = {
+  digits: embeddedDigits,
+  mnist: () => fetchMnist(),
+  fsdd: () => fetchFsdd(),
+};
+
+/** The folder of the data that `--data` names. */
+const folderOf = async (data: string) => (Object.hasOwn(named, data) ? named[data]() : data);
+
+/** `--data` as a run keeps it: it means the same from anywhere. */
+export const dataName = (data: string): string => (Object.hasOwn(named, data) ? data : resolve(data));
 
 /** Data that was found and not read yet. */
 export interface DataSource {
@@ -58,12 +72,13 @@ export interface Recordings {
  * @throws DataError if there is no data there, see listClips and FeatureFolder.
  */
 export async function openData(data: string, strict = false): Promise<DataSource> {
-  if (data !== 'digits' && holdsIdx(data)) return openImages(data);
-  if (data === 'digits' || !FeatureFolder.isOne(data)) {
-    const { intake, chunks } = await openRecordings(data, strict);
+  const dir = await folderOf(data);
+  if (holdsIdx(dir)) return openImages(dir);
+  if (!FeatureFolder.isOne(dir)) {
+    const { intake, chunks } = await openRecordings(dir, strict);
     return speech(intake, (engine, settings) => featureTable(engine, chunks(engine, settings), settings));
   }
-  const folder = await FeatureFolder.open(data);
+  const folder = await FeatureFolder.open(dir);
   const { intake } = folder.index;
   if (strict && intake.leftOut.length > 0)
     throw new DataError(
@@ -109,9 +124,10 @@ async function openImages(dir: string): Promise<DataSource> {
 
 /** As openData, for recordings only. */
 export async function openRecordings(data: string, strict = false): Promise<Recordings> {
-  if (data !== 'digits' && FeatureFolder.isOne(data))
+  const dir = await folderOf(data);
+  if (FeatureFolder.isOne(dir))
     throw new DataError(`${printable(data)}: holds features that preprocess made; give the recordings`);
-  const files = await listClips(data === 'digits' ? embeddedDigits() : data);
+  const files = await listClips(dir);
   const intake = new Intake(files.length, 'clips', strict);
   async function* chunks(engine: Engine, settings: FeatureSettings) {
     yield* readClips(engine, files, settings, intake);

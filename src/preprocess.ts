@@ -1,6 +1,5 @@
 // formant preprocess: features of a folder of recordings, computed once, for `train --data`.
 
-import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { type FeatureSettings, frameCount } from './audio/features.ts';
 import {
@@ -13,7 +12,7 @@ import {
   say,
   withEngine,
 } from './command.ts';
-import { openRecordings, type Recordings } from './data.ts';
+import { dataName, openRecordings, type Recordings } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import { FeatureWriter, type StoredClip } from './featureFolder.ts';
 import type { IntakeSummary } from './intake.ts';
@@ -42,7 +41,10 @@ const tellEvery = 1000;
 
 export function preprocess() {
   return newCommand('preprocess', 'compute the features of recordings once, for train --data')
-    .requiredOption('--data <digits|DIR>', 'the embedded digits, or a folder of WAVs')
+    .requiredOption(
+      '--data <digits|fsdd|DIR>',
+      'the embedded digits, fsdd (downloaded once), or a folder of WAVs',
+    )
     .requiredOption('--out <dir>', 'where to write, new or empty')
     .addOption(
       new Option('--preset <name>', 'whose features to compute')
@@ -76,7 +78,7 @@ export async function runPreprocess(options: PreprocessOptions): Promise<Preproc
         const { intake } = recordings;
         if (signal.aborted) await writer.discard();
         else {
-          const data = options.data === 'digits' ? 'digits' : resolve(options.data);
+          const data = dataName(options.data);
           const frames = frameCount(settings);
           await writer.finish({ preset: options.preset, data, settings, frames, ...made, intake });
         }

@@ -2,7 +2,6 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Option } from 'commander';
 import {
   type CommonOptions,
@@ -16,7 +15,7 @@ import {
   wholeNumber,
   withEngine,
 } from './command.ts';
-import { openData } from './data.ts';
+import { dataName, openData } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import { CheckpointError } from './engine/errors.ts';
 import { openEngine } from './engine/node.ts';
@@ -62,8 +61,9 @@ const configFlags = ['model', 'epochs', 'batch', 'seed', 'lr', 'likelihood', 'we
 export function train() {
   return newCommand('train', 'train a VAE or CVAE on recordings or images; writes a run folder')
     .option(
-      '--data <digits|DIR>',
-      'the embedded digits, a folder of WAVs, one that preprocess made, or MNIST’s files (default: digits)',
+      '--data <digits|fsdd|mnist|DIR>',
+      'the embedded digits; fsdd or mnist, downloaded once; a folder of WAVs, of MNIST’s files, or one that preprocess ' +
+        'made (default: digits)',
     )
     .addOption(new Option('--model <kind>', 'default: cvae for the demo, else vae').choices(modelKinds))
     .addOption(
@@ -123,7 +123,7 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult & { i
     // A model that cannot be built is refused before anything is written.
     new Trainer(engine, config, data).dispose();
     const folder = await RunFolder.create(out);
-    const where = options.data === undefined || options.data === 'digits' ? 'digits' : resolve(options.data);
+    const where = dataName(options.data ?? 'digits');
     const info: ModelInfo = { config, features, labels: [...data.labels] };
     const unlock = await folder.lock();
     try {
