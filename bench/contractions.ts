@@ -100,9 +100,7 @@ function naiveConvolution(engine: Engine, { kind, Cin, Cout, L }: Layer) {
       const [Cv, Lv, Cz, Lz] = [...v.shape.slice(1), ...z.shape.slice(1)];
       const offsets = gathering.phases[0].map((t) => t.d);
       const job = { name: kind, B, groups: 1, Cv, Cz, Lv, Lz, offsets, inputStride: o.stride };
-      return into(w.shape, (dw) =>
-        naiveCorrelate(engine, { ...job, add: false, bias: null }, v, z, dw, null),
-      );
+      return into(w.shape, (dw) => naiveCorrelate({ ...job, add: false, bias: null }, v, z, dw, null));
     },
   };
 }

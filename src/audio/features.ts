@@ -113,7 +113,6 @@ function logMelWith(
     const { ranges, weights } = bandTables(engine, s);
     const whole = frames % width === 0;
     dispatch(
-      engine,
       'logMel.bands',
       columns,
       s.nMels,

@@ -30,7 +30,6 @@ export function toColumns(engine: Engine, x: Tensor, c: Columns): Tensor {
   const source = realGrid('x', x, rows);
   const { target } = realColumns('y', y, c, rows);
   dispatch(
-    engine,
     'toColumns',
     c,
     rows,

@@ -102,9 +102,9 @@ ${start ? `${clear('0u', 'u32(starts[0])')} ${clear(`u32(starts[${s.nMels + 1}])
   const port: Port = {
     reads: { starts: ['f32', starts], pairs: ['vec2f', pairs], M: [valueType, t.M] },
     writes: { S: [valueType, t.S], P: [valueType, t.P] },
-    uniforms: { updates },
+    sizes: { updates },
   };
-  dispatch(engine, start ? 'nnls.start' : 'nnls.update', c, 1, [port], body);
+  dispatch(start ? 'nnls.start' : 'nnls.update', c, 1, [port], body);
 }
 
 /**

@@ -120,7 +120,7 @@ export class Capture<Out> {
       if (!sameShape(given[name].shape, tensor.shape))
         throw new ShapeError(
           `capture ${this.name}: input ${name} has shape ${shapeText(given[name].shape)}, it was captured with ` +
-            `${shapeText(tensor.shape)}; make another capture for this shape`,
+            `${tensor}; make another capture for this shape`,
         );
     }
   }

@@ -380,8 +380,7 @@ export class Engine {
   }
 
   #refuseForeign(where: string, t: Tensor): void {
-    if (t.engine !== this)
-      throw new DeviceError(`${where}: a tensor ${shapeText(t.shape)} of another engine; ask that one`);
+    if (t.engine !== this) throw new DeviceError(`${where}: a tensor ${t} of another engine; ask that one`);
   }
 
   #takeStaging(bytes: number): GPUBuffer {

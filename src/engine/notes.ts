@@ -5,7 +5,7 @@
 
 import { DeviceError } from './errors.ts';
 import type { Block, Pool } from './pool.ts';
-import { shapeText, type Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 
 /** The state of one parameter's gradient in a recording. */
 interface Gradient {
@@ -72,7 +72,7 @@ export class CaptureNotes {
         );
     for (const { parameter, assumed } of this.#states) {
       if (assumed === null || assumed === parameter.gradStale) continue;
-      const which = `a parameter of shape ${shapeText(parameter.shape)}`;
+      const which = `a parameter of shape ${parameter}`;
       throw new DeviceError(
         assumed
           ? `${where}: in its first run ${which} had no gradient yet, so every run overwrites it (backward) or takes ` +

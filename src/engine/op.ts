@@ -5,7 +5,7 @@
 
 import { DeviceError, ShapeError } from './errors.ts';
 import { addInto, fill } from './primitives.ts';
-import { sameShape, shapeText, type Tensor } from './tensor.ts';
+import { sameShape, type Tensor } from './tensor.ts';
 
 export interface Node {
   readonly name: string;
@@ -74,9 +74,9 @@ export function backward(loss: Tensor, wanted: readonly Tensor[] = []): Tensor[]
 function ones(loss: Tensor): Tensor {
   if (loss.size !== 1)
     throw new ShapeError(
-      `backward: the loss has shape ${shapeText(loss.shape)}; reduce it to one element, for example with mean()`,
+      `backward: the loss has shape ${loss}; reduce it to one element, for example with mean()`,
     );
-  return loss.engine.constant(`ones ${shapeText(loss.shape)}`, () => ({
+  return loss.engine.constant(`ones ${loss}`, () => ({
     data: Float32Array.of(1),
     shape: loss.shape,
   }));
@@ -92,9 +92,7 @@ export function backwardFrom(
     if (!tensor.requiresGrad)
       throw new ShapeError('backward: the loss depends on no tensor that requires a gradient');
     if (!sameShape(tensor.shape, gradient.shape))
-      throw new ShapeError(
-        `backward: gradient ${shapeText(gradient.shape)} for a tensor of shape ${shapeText(tensor.shape)}`,
-      );
+      throw new ShapeError(`backward: gradient ${gradient} for a tensor of shape ${tensor}`);
   }
   for (const [tensor, gradient] of seeds) sum(tensor, { tensor: gradient, own: false }, pending);
   for (const node of reachable(seeds.map(([t]) => t))) visit(node, pending);
@@ -150,9 +148,7 @@ function visit(node: Node, pending: Map<Tensor, Pending>): void {
     pass: (i, gradient) => {
       const input = node.inputs[i];
       if (!sameShape(gradient.shape, input.shape))
-        throw new ShapeError(
-          `${node.name}: gradient of shape ${shapeText(gradient.shape)} for input ${i} of shape ${shapeText(input.shape)}`,
-        );
+        throw new ShapeError(`${node.name}: gradient of shape ${gradient} for input ${i} of shape ${input}`);
       if (input.requiresGrad) sum(input, { tensor: gradient, own: false }, pending);
     },
   };

@@ -135,9 +135,9 @@ export class Parameters {
   differences(state: Record<string, { readonly shape: Shape }>): string[] {
     const lines: string[] = [];
     for (const [name, t] of this.#tensors) {
-      if (!Object.hasOwn(state, name)) lines.push(`${name} ${shapeText(t.shape)} is missing`);
+      if (!Object.hasOwn(state, name)) lines.push(`${name} ${t} is missing`);
       else if (!sameShape(state[name].shape, t.shape))
-        lines.push(`${name} has shape ${shapeText(state[name].shape)}, not ${shapeText(t.shape)}`);
+        lines.push(`${name} has shape ${shapeText(state[name].shape)}, not ${t}`);
     }
     for (const [name, { shape }] of Object.entries(state))
       if (!this.#tensors.has(name)) lines.push(`${name} ${shapeText(shape)} is not part of this model`);
@@ -155,7 +155,7 @@ export class Parameters {
       const { data } = state[name];
       if (data.length !== t.size)
         throw new CheckpointError(
-          `${where}: ${name} has ${data.length} values for shape ${shapeText(t.shape)}; give ${t.size}`,
+          `${where}: ${name} has ${data.length} values for shape ${t}; give ${t.size}`,
         );
       flat.set(data, t.offset / 4);
     }

@@ -3,11 +3,8 @@
 // copyBufferToBuffer or clearBuffer and a replayed step is one pass. Beyond a tensor's last element zeros are
 // stored, so that the padding between parameters' gradients stays finite.
 
-import type { Element } from './kernel.ts';
-import { run } from './run.ts';
+import { type Bindings, perItem } from './launch.ts';
 import type { Tensor } from './tensor.ts';
-
-const workgroup = 64;
 
 /** What a WGSL expression may name besides its inputs. */
 export interface Formula {
@@ -16,7 +13,7 @@ export interface Formula {
   /** Functions over the element type `V`; `U` is its unsigned, `M` its boolean counterpart. */
   functions?: string;
   /** Other tensors, for the functions to index; the expression knows its vec4's index as `i`. */
-  reads?: Record<string, [Element, Tensor]>;
+  reads?: Bindings;
 }
 
 /** Those of the inputs that an expression names: the others need no binding. */
@@ -41,33 +38,16 @@ export function pointwise(
   const store = tail
     ? `result[i] = select(value, select(V(), value, vec4<bool>(${[0, 1, 2, 3].map((e) => e < tail)})), i == u.n - 1u);`
     : 'result[i] = value;';
-  run(
-    y.engine,
-    {
-      name,
-      reads: {
-        ...Object.fromEntries(used.map((k) => [`${k}Data`, 'vec4f' as const])),
-        ...Object.fromEntries(Object.entries(reads).map(([k, [element]]) => [k, element])),
-      },
-      writes: { result: 'vec4f' },
-      uniforms: { n: 'u32', ...Object.fromEntries(Object.keys(params).map((k) => [k, 'f32' as const])) },
-      workgroup,
-      declarations: `alias V = vec4f; alias U = vec4u; alias M = vec4<bool>;\n${functions}`,
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  ${loads.join('\n  ')}
-  let value = ${expression};
-  ${store}
-}`,
-    },
-    {
-      ...Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])),
-      ...Object.fromEntries(Object.entries(reads).map(([k, [, tensor]]) => [k, tensor])),
-      result: y,
-    },
-    { n, ...params },
-    Math.ceil(n / workgroup),
-  );
+  perItem(n, {
+    name,
+    reads: { ...Object.fromEntries(used.map((k) => [`${k}Data`, ['vec4f', inputs[k]] as const])), ...reads },
+    writes: { result: ['vec4f', y] },
+    floats: params,
+    declarations: `alias V = vec4f; alias U = vec4u; alias M = vec4<bool>;\n${functions}`,
+    body: `${loads.join('\n')}
+let value = ${expression};
+${store}`,
+  });
 }
 
 /** y = value everywhere. */

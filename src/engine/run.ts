@@ -3,7 +3,7 @@
 import type { Engine } from './engine.ts';
 import { DeviceError } from './errors.ts';
 import { foldGrid, type Kernel } from './kernel.ts';
-import { shapeText, type Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 
 /** Bytes of a binding: whole vec4s, so kernels may load a tensor's tail four at a time. */
 function boundBytes(t: Tensor): number {
@@ -39,7 +39,7 @@ export function run(
     const block = blocks[i];
     if (t.engine !== engine)
       throw new DeviceError(
-        `${kernel.name}: tensor ${name} ${shapeText(t.shape)} belongs to another engine; read it and give its values to engine.tensor()`,
+        `${kernel.name}: tensor ${name} ${t} belongs to another engine; read it and give its values to engine.tensor()`,
       );
     const size = boundBytes(t);
     if (size > engine.maxBinding)

@@ -134,6 +134,11 @@ export class Tensor {
     return this.shape.length;
   }
 
+  /** The shape as text: `x ${x}` in an error says what x is. */
+  toString(): string {
+    return shapeText(this.shape);
+  }
+
   /** Waits for the GPU and returns the values, row-major. Throws the GPU's own errors of earlier work. */
   async read(): Promise<Float32Array> {
     return (await this.engine.read([this]))[0];
@@ -141,8 +146,7 @@ export class Tensor {
 
   /** The value of a tensor of one element. */
   async item(): Promise<number> {
-    if (this.size !== 1)
-      throw new ShapeError(`item: shape ${shapeText(this.shape)} has ${this.size} elements, not 1`);
+    if (this.size !== 1) throw new ShapeError(`item: shape ${this} has ${this.size} elements, not 1`);
     return (await this.read())[0];
   }
 

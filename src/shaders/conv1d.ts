@@ -2,10 +2,10 @@
 // them are in conv/: a sliding sum (forward of one is the input gradient of the other) and a correlation.
 
 import { ShapeError } from '../engine/errors.ts';
-import { type Gradients, record } from '../engine/op.ts';
-import { shapeText, type Tensor } from '../engine/tensor.ts';
+import { record } from '../engine/op.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { type Activation, activationGradient, checkActivation } from './activation.ts';
-import { type CorrelateJob, correlate } from './conv/correlate.ts';
+import { correlate } from './conv/correlate.ts';
 import { type ConvOptions, forwardPhases, transposedPhases } from './conv/geometry.ts';
 import { slide } from './conv/slide.ts';
 
@@ -36,11 +36,9 @@ function complete(op: string, o: ConvOptions): Complete {
 
 function checkRanks(op: string, x: Tensor, w: Tensor, b: Tensor | null, Cout: number): void {
   if (x.rank !== 3 || w.rank !== 3)
-    throw new ShapeError(
-      `${op}: x ${shapeText(x.shape)} and w ${shapeText(w.shape)}; both need three dimensions`,
-    );
+    throw new ShapeError(`${op}: x ${x} and w ${w}; both need three dimensions`);
   if (b && (b.rank !== 1 || b.size !== Cout))
-    throw new ShapeError(`${op}: b ${shapeText(b.shape)} for ${Cout} output channels; it must be (${Cout})`);
+    throw new ShapeError(`${op}: b ${b} for ${Cout} output channels; it must be (${Cout})`);
 }
 
 /**
@@ -55,11 +53,11 @@ export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, options: C
   const o = complete('conv1d', options);
   checkActivation('conv1d', options.activation ?? 'none');
   checkRanks('conv1d', x, w, b, w.shape[0]);
-  const [B, channels, T] = x.shape;
+  const [, channels, T] = x.shape;
   const [outputs, Cin, K] = w.shape;
   if (channels !== Cin * o.groups || outputs % o.groups !== 0)
     throw new ShapeError(
-      `conv1d: x ${shapeText(x.shape)}, w ${shapeText(w.shape)}, groups ${o.groups}; w must be (Cout, ` +
+      `conv1d: x ${x}, w ${w}, groups ${o.groups}; w must be (Cout, ` +
         `${channels} / groups, K) with Cout a multiple of groups`,
     );
   const Lout = Math.floor((T + 2 * o.padding - o.dilation * (K - 1) - 1) / o.stride) + 1;
@@ -68,60 +66,52 @@ export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, options: C
       `conv1d: a kernel of ${K} taps (dilation ${o.dilation}) is longer than x of ${T} plus padding ${o.padding} at ` +
         'both ends; pad more, or use a shorter kernel',
     );
+  return convolve('conv1d', x, w, b, o, options.activation, false, [Cin, outputs / o.groups], Lout);
+}
+
+/** Either convolution, from checked shapes; `channels` are those in and out of a group. */
+function convolve(
+  op: string,
+  x: Tensor,
+  w: Tensor,
+  b: Tensor | null,
+  o: Complete,
+  activation: Activation = 'none',
+  isTransposed: boolean,
+  [Cin, Cout]: readonly [number, number],
+  Lout: number,
+): Tensor {
   const { engine } = x;
-  const { activation = 'none' } = options;
-  const Cout = outputs / o.groups;
-  const y = engine.empty([B, outputs, Lout]);
-  const sizes = { B, groups: o.groups, K };
-  const forward = { ...sizes, Cin, Cout, Lin: T, Lout, inputStride: o.stride, weightByInput: false };
-  slide(engine, { ...forward, name: 'conv1d', phases: forwardPhases(K, o), bias: b, activation }, x, w, y);
-  return record('conv1d', b ? [x, w, b] : [x, w], [y], (g) => {
+  const { groups, stride } = o;
+  const [B, , T] = x.shape;
+  const K = w.shape[2];
+  const y = engine.empty([B, Cout * groups, Lout]);
+  const plain = { inputStride: stride, phases: forwardPhases(K, o), weightByInput: false };
+  const transposed = { inputStride: 1, phases: transposedPhases(K, o), weightByInput: true };
+  const [ahead, back] = isTransposed ? [transposed, plain] : [plain, transposed];
+  const sizes = { B, groups, K };
+  const forward = { ...sizes, Cin, Cout, Lin: T, Lout, ...ahead };
+  slide(engine, { ...forward, name: op, bias: b, activation }, x, w, y);
+  return record(op, b ? [x, w, b] : [x, w], [y], (g) => {
     const dz = activationGradient(activation, g.out(), y);
     if (g.needs(0)) {
       const { tensor, add } = g.accumulate(0);
-      const back = {
-        ...sizes,
-        Cin: Cout,
-        Cout: Cin,
-        Lin: Lout,
-        Lout: T,
-        inputStride: 1,
-        weightByInput: true,
-      };
-      slide(engine, { ...back, name: 'conv1d.dx', phases: transposedPhases(K, o), add }, dz, w, tensor);
+      const reverse = { ...sizes, Cin: Cout, Cout: Cin, Lin: Lout, Lout: T, ...back };
+      slide(engine, { ...reverse, name: `${op}.dx`, add }, dz, w, tensor);
     }
-    const job = { B, groups: o.groups, Cv: Cout, Cz: Cin, Lv: Lout, Lz: T, inputStride: o.stride };
-    weightGradient(
-      g,
-      { ...job, name: 'conv1d.dw', offsets: forwardPhases(K, o)[0].map((t) => t.d), bias: 'v' },
-      dz,
-      x,
-      w,
-      b,
-    );
+    const bias = b !== null && g.needs(2) ? g.into(2) : null;
+    if (!g.needs(1) && !bias) return;
+    const { tensor, add } = g.needs(1) ? g.accumulate(1) : { tensor: engine.empty(w.shape), add: false };
+    const offsets = plain.phases[0].map((t) => t.d);
+    const job = { B, groups, name: `${op}.dw`, offsets, inputStride: stride, add };
+    if (isTransposed) {
+      const signals = { Cv: Cin, Cz: Cout, Lv: T, Lz: Lout, bias: bias && ('z' as const) };
+      correlate(engine, { ...job, ...signals }, x, dz, tensor, bias);
+    } else {
+      const signals = { Cv: Cout, Cz: Cin, Lv: Lout, Lz: T, bias: bias && ('v' as const) };
+      correlate(engine, { ...job, ...signals }, dz, x, tensor, bias);
+    }
   });
-}
-
-/** dw and db of either convolution from its correlation, each only if wanted. */
-function weightGradient(
-  g: Gradients,
-  job: Omit<CorrelateJob, 'add'>,
-  v: Tensor,
-  z: Tensor,
-  w: Tensor,
-  b: Tensor | null,
-): void {
-  const wantsBias = b !== null && g.needs(2);
-  if (!g.needs(1) && !wantsBias) return;
-  const { tensor, add } = g.needs(1) ? g.accumulate(1) : { tensor: w.engine.empty(w.shape), add: false };
-  correlate(
-    w.engine,
-    { ...job, add, bias: wantsBias ? job.bias : null },
-    v,
-    z,
-    tensor,
-    wantsBias ? g.into(2) : null,
-  );
 }
 
 /**
@@ -140,7 +130,7 @@ export function convTranspose1d(
 ): Tensor {
   const o = complete('convTranspose1d', options);
   checkActivation('convTranspose1d', options.activation ?? 'none');
-  const { outputPadding = 0, activation = 'none' } = options;
+  const { outputPadding = 0 } = options;
   if (
     !Number.isInteger(outputPadding) ||
     outputPadding < 0 ||
@@ -151,11 +141,11 @@ export function convTranspose1d(
         'be a whole number below one of them',
     );
   checkRanks('convTranspose1d', x, w, b, (w.shape[1] ?? 0) * o.groups);
-  const [B, channels, T] = x.shape;
+  const [, channels, T] = x.shape;
   const [inputs, Cout, K] = w.shape;
   if (channels !== inputs || inputs % o.groups !== 0)
     throw new ShapeError(
-      `convTranspose1d: x ${shapeText(x.shape)}, w ${shapeText(w.shape)}, groups ${o.groups}; w must be ` +
+      `convTranspose1d: x ${x}, w ${w}, groups ${o.groups}; w must be ` +
         `(${channels}, Cout / groups, K) and ${channels} a multiple of groups`,
     );
   const Lout = (T - 1) * o.stride - 2 * o.padding + o.dilation * (K - 1) + outputPadding + 1;
@@ -163,35 +153,6 @@ export function convTranspose1d(
     throw new ShapeError(
       `convTranspose1d: x of ${T} with padding ${o.padding} leaves ${Lout} outputs; pad less`,
     );
-  const { engine } = x;
-  const Cin = inputs / o.groups;
-  const y = engine.empty([B, Cout * o.groups, Lout]);
-  const sizes = { B, groups: o.groups, K };
-  const forward = { ...sizes, Cin, Cout, Lin: T, Lout, inputStride: 1, weightByInput: true };
-  slide(
-    engine,
-    { ...forward, name: 'convTranspose1d', phases: transposedPhases(K, o), bias: b, activation },
-    x,
-    w,
-    y,
-  );
-  return record('convTranspose1d', b ? [x, w, b] : [x, w], [y], (g) => {
-    const dz = activationGradient(activation, g.out(), y);
-    if (g.needs(0)) {
-      const { tensor, add } = g.accumulate(0);
-      const back = {
-        ...sizes,
-        Cin: Cout,
-        Cout: Cin,
-        Lin: Lout,
-        Lout: T,
-        inputStride: o.stride,
-        weightByInput: false,
-      };
-      slide(engine, { ...back, name: 'convTranspose1d.dx', phases: forwardPhases(K, o), add }, dz, w, tensor);
-    }
-    const job = { B, groups: o.groups, Cv: Cin, Cz: Cout, Lv: T, Lz: Lout, inputStride: o.stride };
-    const offsets = forwardPhases(K, o)[0].map((t) => t.d);
-    weightGradient(g, { ...job, name: 'convTranspose1d.dw', offsets, bias: 'z' }, x, dz, w, b);
-  });
+  const channelsOf = [inputs / o.groups, Cout] as const;
+  return convolve('convTranspose1d', x, w, b, o, options.activation, true, channelsOf, Lout);
 }

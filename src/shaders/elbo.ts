@@ -9,9 +9,8 @@
 
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
-import { shapeText, type Tensor } from '../engine/tensor.ts';
-import { byTeam } from './team.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { byTeam, type Team } from './team.ts';
 
 /** Examples from which a workgroup takes a batch on a GPU. */
 const manyExamples = 65;
@@ -41,84 +40,64 @@ export function elbo(
 ): { loss: Tensor; metrics: Tensor } {
   const { kind, weight = 1, D = 0, scale = 1 } = options;
   if (error.rank !== 1 || kl.size !== error.size || beta.size !== 1)
-    throw new ShapeError(
-      `elbo: error ${shapeText(error.shape)}, kl ${shapeText(kl.shape)}, beta ${shapeText(beta.shape)}; ` +
-        'they must be (B), (B) and (1)',
-    );
+    throw new ShapeError(`elbo: error ${error}, kl ${kl}, beta ${beta}; they must be (B), (B) and (1)`);
   if (kind !== 'optimal' && kind !== 'weighted')
     throw new ShapeError(`elbo: kind ${kind}; it must be weighted or optimal`);
   if (kind === 'optimal' && !(D > 0))
     throw new ShapeError(`elbo: D ${D}; give the number of elements of an example`);
   const { engine } = error;
   const B = error.size;
-  const sizes = { B, weight, D, scale };
-  const uniforms = { B: 'u32', weight: 'f32', D: 'f32', scale: 'f32' } as const;
+  const sizes = { B };
+  const floats = { weight, D, scale };
   const loss = engine.empty([1]);
   const metrics = engine.empty([3]);
   const under = '(S / u.D < 1e-12)';
   const floored = `select(S / u.D, 1e-12, ${under})`;
   const guess = B >= manyExamples;
-  byTeam(engine, `elbo ${kind} ${B}`, guess, 1, { error, kl, beta, loss, metrics }, (team, t) =>
-    run(
-      engine,
-      {
-        name: 'elbo',
-        reads: { error: 'f32', kl: 'f32', beta: 'f32' },
-        writes: { loss: 'f32', metrics: 'f32' },
-        uniforms,
-        workgroup: team.workgroup,
-        declarations: team.functions('vec2f', 'sum'),
-        body: team.body(
-          'job',
-          '1u',
-          `var own = vec2f();
-for (var b = ${team.first}; b < u.B; b += ${team.step}) { own += vec2f(error[b], kl[b]); }
+  const walk = (team: Team, statement: string) =>
+    `for (var b = ${team.first}; b < u.B; b += ${team.step}) { ${statement} }`;
+  const all = { error, kl, beta, loss, metrics };
+  byTeam(engine, `elbo ${kind} ${B}`, guess, all, (team, { loss, metrics, ...reads }) =>
+    team.run(1, {
+      name: 'elbo',
+      reads,
+      writes: { loss, metrics },
+      sizes,
+      floats,
+      workgroup: 1,
+      declarations: team.functions('vec2f', 'sum'),
+      body: `var own = vec2f();
+${walk(team, 'own += vec2f(error[b], kl[b]);')}
 let sums = ${team.sum('own')};
 let S = sums.x / f32(u.B);
 let K = sums.y / f32(u.B);
 let recon = ${kind === 'optimal' ? `0.5 * u.D * log(${floored})` : 'u.weight * S'};
 let total = recon + beta[0] * K;
 ${team.leader('loss[0] = u.scale * total; metrics[0] = total; metrics[1] = recon; metrics[2] = K;')}`,
-        ),
-      },
-      t,
-      sizes,
-      1,
-    ),
+    }),
   );
   record('elbo', [error, kl, beta], [loss], (g) => {
     if (g.needs(2)) throw new ShapeError('elbo: beta is a schedule, not a parameter; it has no gradient');
     const into = (i: number) => (g.needs(i) ? g.into(i) : engine.empty([B]));
-    const tensors = { error, beta, dloss: g.out(), derror: into(0), dkl: into(1) };
-    byTeam(engine, `elbo.dx ${kind} ${B}`, guess, 1, tensors, (team, t) => {
-      const walk = (statement: string) =>
-        `for (var b = ${team.first}; b < u.B; b += ${team.step}) { ${statement} }`;
-      run(
-        engine,
-        {
-          name: 'elbo.dx',
-          reads: { error: 'f32', beta: 'f32', dloss: 'f32' },
-          writes: { derror: 'f32', dkl: 'f32' },
-          uniforms,
-          workgroup: team.workgroup,
-          declarations: team.functions('f32', 'sum'),
-          body: team.body(
-            'job',
-            '1u',
-            `var own = 0.0;
-${walk('own += error[b];')}
+    const all = { error, beta, dloss: g.out(), derror: into(0), dkl: into(1) };
+    byTeam(engine, `elbo.dx ${kind} ${B}`, guess, all, (team, { derror, dkl, ...reads }) =>
+      team.run(1, {
+        name: 'elbo.dx',
+        reads,
+        writes: { derror, dkl },
+        sizes,
+        floats,
+        workgroup: 1,
+        declarations: team.functions('f32', 'sum'),
+        body: `var own = 0.0;
+${walk(team, 'own += error[b];')}
 let S = ${team.sum('own')} / f32(u.B);
 let mean = dloss[0] * u.scale / f32(u.B);
 let de = mean * ${kind === 'optimal' ? `select(0.5 / (S / u.D), 0.0, ${under})` : 'u.weight'};
 let dk = mean * beta[0];
-${walk('derror[b] = de; dkl[b] = dk;')}`,
-          ),
-        },
-        t,
-        sizes,
-        1,
-      );
-    });
+${walk(team, 'derror[b] = de; dkl[b] = dk;')}`,
+      }),
+    );
   });
   return { loss, metrics };
 }

@@ -4,12 +4,11 @@
 // 40 times on the software adapters (NOTES.md). On GPUs a workgroup folds a chunk of up to 64 neighbouring outputs: its
 // lanes are columns (outputs) x rows (elements), so that loads are of neighbours, and a tree joins the rows (team.ts).
 
-import { run } from '../engine/run.ts';
+import { type Bindings, launch, perItem } from '../engine/launch.ts';
 import type { Shape, Tensor } from '../engine/tensor.ts';
 import { isNan, larger1 } from './functions.ts';
 import { teamSize, treeFunction } from './team.ts';
 
-const workgroup = 64;
 /** Invocations a reduction is spread over when it has few outputs. */
 const wantedThreads = 1024;
 
@@ -44,11 +43,9 @@ export function fold(shape: Shape, m: Mapped): Tensor {
   const long = inner === 1 ? reduced >= teamSize : reduced >= 32 && outer * inner < 16384;
   const variants = long ? ['groups', 'threads'] : ['threads', 'groups'];
   const name = `fold ${m.name} ${outer}x${reduced}x${inner}`;
-  const chosen = engine.plan.choose(name, engine.gpu ? variants : ['threads'], () => ({
-    sizes: Object.fromEntries(Object.entries(m.inputs).map(([k, t]) => [k, t.size])),
-    run: (variant, inputs) => void engine.scope(() => void foldBy(variant, shape, { ...m, inputs })),
-  }));
-  return foldBy(chosen, shape, m);
+  return engine.plan.run(name, engine.gpu ? variants : ['threads'], m.inputs, (variant, inputs) =>
+    foldBy(variant, shape, { ...m, inputs }),
+  );
 }
 
 function foldBy(variant: string, shape: Shape, m: Mapped): Tensor {
@@ -87,23 +84,14 @@ const loads = (m: Mapped): string =>
   namesOf(m)
     .map((k) => `let ${k} = ${k}Data[at];`)
     .join(' ');
-const readsOf = (m: Mapped, type: 'f32' | 'vec4f') =>
-  Object.fromEntries(namesOf(m).map((k) => [`${k}Data`, type]));
-const boundOf = (m: Mapped) => Object.fromEntries(namesOf(m).map((k) => [`${k}Data`, m.inputs[k]]));
+const readsOf = (m: Mapped, type: 'f32' | 'vec4f'): Bindings =>
+  Object.fromEntries(Object.entries(m.inputs).map(([k, t]) => [`${k}Data`, [type, t]]));
 const take = (m: Mapped): string =>
   m.by === 'max' ? `all = larger(all, ${m.expression});` : `all += ${m.expression};`;
-const uniforms = {
-  n: 'u32',
-  chunks: 'u32',
-  chunk: 'u32',
-  reduced: 'u32',
-  inner: 'u32',
-  scale: 'f32',
-  start: 'f32',
-} as const;
 /** What a fold starts from, in `all`. */
 const beginning = (m: Mapped): string => `var all = V(${m.by === 'max' ? 'u.start' : ''});`;
-const start = Number.NEGATIVE_INFINITY;
+/** What scales the result, and where a maximum starts. */
+const floatsOf = (m: Mapped) => ({ scale: m.scale ?? 1, start: Number.NEGATIVE_INFINITY });
 const aliases = {
   f32: 'alias V = f32; alias U = u32; alias M = bool;',
   vec4f: 'alias V = vec4f; alias U = vec4u; alias M = vec4<bool>;',
@@ -129,13 +117,13 @@ function groupPass(shape: Shape, m: Mapped, chunk: number): Tensor {
   const [reduced, step] = along ? [m.reduced / 4, chunk / 4] : [m.reduced, chunk];
   const chunks = Math.ceil(m.reduced / chunk);
   const blocks = Math.ceil(inner / columns);
-  run(
-    engine,
+  launch(
     {
       name: m.name,
       reads: readsOf(m, type),
-      writes: { y: 'f32' },
-      uniforms: { ...uniforms, blocks: 'u32' },
+      writes: { y },
+      sizes: { chunks, chunk: step, reduced, inner, blocks },
+      floats: floatsOf(m),
       workgroup: teamSize,
       declarations: `${declarationsOf(m, type)}\n${treeFunction('teamFold', 'f32', by, columns)}`,
       body: `let column = group % u.blocks * ${columns}u + lane % ${columns}u;
@@ -151,8 +139,6 @@ for (var r = first + lane / ${columns}u; r < last; r += ${teamSize / columns}u) 
 let result = teamFold(${along ? acrossParts(m) : 'all'}, lane) * u.scale;
 if (lane < ${columns}u && column < u.inner) { y[oc * u.inner + column] = result; }`,
     },
-    { ...boundOf(m), y },
-    { n: outer * chunks * blocks, chunks, chunk: step, reduced, inner, blocks, scale: m.scale ?? 1, start },
     outer * chunks * blocks,
   );
   return y;
@@ -168,34 +154,24 @@ function threadPass(shape: Shape, m: Mapped, chunk: number): Tensor {
   const inner = across ? m.inner / 4 : m.inner;
   const step = along ? chunk / 4 : chunk;
   const chunks = Math.ceil(m.reduced / chunk);
-  const n = m.outer * chunks * inner;
-  run(
-    engine,
-    {
-      name: m.name,
-      reads: readsOf(m, type),
-      writes: { y: along ? 'f32' : type },
-      uniforms,
-      workgroup,
-      declarations: declarationsOf(m, type),
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let o = i / (u.chunks * u.inner);
-  let first = (i / u.inner) % u.chunks * u.chunk;
-  let last = min(first + u.chunk, u.reduced);
-  var at = (o * u.reduced + first) * u.inner + i % u.inner;
-  ${beginning(m)}
-  for (var r = first; r < last; r++) {
-    ${loads(m)}
-    ${take(m)}
-    at += u.inner;
-  }
-  y[i] = ${along ? acrossParts(m) : 'all'} * u.scale;
-}`,
-    },
-    { ...boundOf(m), y },
-    { n, chunks, chunk: step, reduced, inner, scale: m.scale ?? 1, start },
-    Math.ceil(n / workgroup),
-  );
+  perItem(m.outer * chunks * inner, {
+    name: m.name,
+    reads: readsOf(m, type),
+    writes: { y: [along ? 'f32' : type, y] },
+    sizes: { chunks, chunk: step, reduced, inner },
+    floats: floatsOf(m),
+    declarations: declarationsOf(m, type),
+    body: `let o = i / (u.chunks * u.inner);
+let first = (i / u.inner) % u.chunks * u.chunk;
+let last = min(first + u.chunk, u.reduced);
+var at = (o * u.reduced + first) * u.inner + i % u.inner;
+${beginning(m)}
+for (var r = first; r < last; r++) {
+  ${loads(m)}
+  ${take(m)}
+  at += u.inner;
+}
+y[i] = ${along ? acrossParts(m) : 'all'} * u.scale;`,
+  });
   return y;
 }

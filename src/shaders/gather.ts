@@ -6,15 +6,10 @@
 // that could name it, in order, so that equal runs give equal bits; it costs (elements of x) x (indices along the axis).
 
 import { ShapeError } from '../engine/errors.ts';
+import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
-import { shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
+import { sizeOf, type Tensor } from '../engine/tensor.ts';
 import { normaliseAxis } from './reduce.ts';
-
-const workgroup = 64;
-
-/** `nan`: WGSL has no literal for it. */
-const uniforms = { n: 'u32', R: 'u32', J: 'u32', I: 'u32', nan: 'f32' } as const;
 
 /** Whole numbers that float32 holds. */
 const mostIndices = 2 ** 24;
@@ -22,9 +17,7 @@ const mostIndices = 2 ** 24;
 /** @throws ShapeError for an axis whose places float32 cannot name. */
 function checkPlaces(op: string, x: Tensor, R: number): void {
   if (R > mostIndices)
-    throw new ShapeError(
-      `${op}: an axis of ${R} in ${shapeText(x.shape)}; indices are exact up to ${mostIndices}, cut it`,
-    );
+    throw new ShapeError(`${op}: an axis of ${R} in ${x}; indices are exact up to ${mostIndices}, cut it`);
 }
 
 /** x seen as (O, R, I), the indices and y as (O, J, I); `shared` indices are (J) alone. */
@@ -38,55 +31,37 @@ function take(
   I: number,
   shared: boolean,
 ): Tensor {
-  const { engine } = x;
-  const place = (o: string, j: string, i: string) => (shared ? j : `(${o} * u.J + ${j}) * u.I + ${i}`);
-  run(
-    engine,
-    {
-      name,
-      reads: { x: 'f32', index: 'f32' },
-      writes: { y: 'f32' },
-      uniforms,
-      workgroup,
-      body: `let e = group * ${workgroup}u + lane;
-if (e < u.n) {
-  let i = e % u.I;
-  let j = e / u.I % u.J;
-  let o = e / (u.I * u.J);
-  let r = index[${place('o', 'j', 'i')}];
-  if (r >= 0.0 && r < f32(u.R)) { y[e] = x[(o * u.R + u32(r)) * u.I + i]; } else { y[e] = u.nan; }
-}`,
-    },
-    { x, index, y },
-    { n: y.size, R, J, I, nan: Number.NaN },
-    Math.ceil(y.size / workgroup),
-  );
-  return record(name, [x], [y], (g) => {
-    run(
-      engine,
-      {
-        name: `${name}.dx`,
-        reads: { dy: 'f32', index: 'f32' },
-        writes: { dx: 'f32' },
-        uniforms,
-        workgroup,
-        body: `let e = group * ${workgroup}u + lane;
-if (e < u.n) {
-  let i = e % u.I;
-  let r = f32(e / u.I % u.R);
-  let o = e / (u.I * u.R);
-  var sum = 0.0;
-  for (var j = 0u; j < u.J; j++) {
-    if (floor(index[${place('o', 'j', 'i')}]) == r) { sum += dy[(o * u.J + j) * u.I + i]; }
-  }
-  dx[e] = sum;
-}`,
-      },
-      { dy: g.out(), index, dx: g.into(0) },
-      { n: x.size, R, J, I, nan: 0 },
-      Math.ceil(x.size / workgroup),
-    );
+  const place = shared ? 'j' : '(o * u.J + j) * u.I + r';
+  const sizes = { R, J, I };
+  perItem(y.size, {
+    name,
+    reads: { x, index },
+    writes: { y },
+    sizes,
+    // WGSL has no literal for it.
+    floats: { nan: Number.NaN },
+    body: `let r = i % u.I;
+let j = i / u.I % u.J;
+let o = i / (u.I * u.J);
+let p = index[${place}];
+if (p >= 0.0 && p < f32(u.R)) { y[i] = x[(o * u.R + u32(p)) * u.I + r]; } else { y[i] = u.nan; }`,
   });
+  return record(name, [x], [y], (g) =>
+    perItem(x.size, {
+      name: `${name}.dx`,
+      reads: { dy: g.out(), index },
+      writes: { dx: g.into(0) },
+      sizes,
+      body: `let r = i % u.I;
+let p = f32(i / u.I % u.R);
+let o = i / (u.I * u.R);
+var sum = 0.0;
+for (var j = 0u; j < u.J; j++) {
+  if (floor(index[${place}]) == p) { sum += dy[(o * u.J + j) * u.I + r]; }
+}
+dx[i] = sum;`,
+    }),
+  );
 }
 
 /**
@@ -98,9 +73,7 @@ if (e < u.n) {
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
   const a = normaliseAxis('gather', axis, x);
   if (index.rank !== x.rank || index.shape.some((d, i) => i !== a && d !== x.shape[i]))
-    throw new ShapeError(
-      `gather: index ${shapeText(index.shape)} for x ${shapeText(x.shape)} along axis ${axis}; all other sizes must agree`,
-    );
+    throw new ShapeError(`gather: index ${index} for x ${x} along axis ${axis}; all other sizes must agree`);
   checkPlaces('gather', x, x.shape[a]);
   const I = sizeOf(x.shape.slice(a + 1));
   return take('gather', x, index, x.engine.empty(index.shape), x.shape[a], index.shape[a], I, false);
@@ -114,7 +87,7 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
  * @throws ShapeError if w is no table.
  */
 export function embedding(index: Tensor, w: Tensor): Tensor {
-  if (w.rank !== 2) throw new ShapeError(`embedding: w ${shapeText(w.shape)}; it must be (N, D)`);
+  if (w.rank !== 2) throw new ShapeError(`embedding: w ${w}; it must be (N, D)`);
   const [N, D] = w.shape;
   checkPlaces('embedding', w, N);
   return take('embedding', w, index, w.engine.empty([...index.shape, D]), N, index.size, D, true);

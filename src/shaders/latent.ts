@@ -5,8 +5,7 @@
 
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
-import { shapeText, type Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { checkSame } from './shape.ts';
 import { byTeam, type Team } from './team.ts';
 
@@ -24,91 +23,60 @@ const manyLatents = 65;
 export function reparameterize(mu: Tensor, logVar: Tensor, eps: Tensor): { z: Tensor; kl: Tensor } {
   checkSame('reparameterize', mu, logVar, 'mu and logVar');
   checkSame('reparameterize', mu, eps, 'mu and eps');
-  if (mu.rank !== 2) throw new ShapeError(`reparameterize: mu ${shapeText(mu.shape)}; it must be (B, Z)`);
+  if (mu.rank !== 2) throw new ShapeError(`reparameterize: mu ${mu}; it must be (B, Z)`);
   const { engine } = mu;
   const [B, Z] = mu.shape;
   const z = engine.empty(mu.shape);
   const kl = engine.empty([B]);
-  const uniforms = { B: 'u32', Z: 'u32' } as const;
   const key = (part: string) => `${part} ${B}x${Z}`;
-  const loop = (team: Team, before: string, each: string, after: string) => ({
-    workgroup: team.workgroup,
-    body: team.body(
-      'b',
-      'u.B',
-      `${before}
-  for (var i = b * u.Z + ${team.first}; i < (b + 1u) * u.Z; i += ${team.step}) { ${each} }
-  ${after}`,
-    ),
-  });
-  byTeam(
-    engine,
-    key('reparameterize'),
-    Z >= manyLatents,
-    workgroup,
-    { mu, logVar, eps, z, kl },
-    (team, t) => {
-      const walk = loop(
-        team,
-        'var own = 0.0;',
-        `let s = exp(0.5 * logVar[i]);
-    z[i] = fma(s, eps[i], mu[i]);
-    own += mu[i] * mu[i] + s * s - 1.0 - logVar[i];`,
-        `let sum = ${team.sum('own')};
-  ${team.leader('kl[b] = 0.5 * sum;')}`,
-      );
-      run(
-        engine,
-        {
-          name: 'reparameterize',
-          reads: { mu: 'f32', logVar: 'f32', eps: 'f32' },
-          writes: { z: 'f32', kl: 'f32' },
-          uniforms,
-          declarations: team.functions('f32', 'sum'),
-          ...walk,
-        },
-        t,
-        { B, Z },
-        team.groups(B),
-      );
-    },
+  const sizes = { Z };
+  const walk = (team: Team, statements: string) =>
+    `for (var e = i * u.Z + ${team.first}; e < (i + 1u) * u.Z; e += ${team.step}) { ${statements} }`;
+  const tensors = { mu, logVar, eps, z, kl };
+  byTeam(engine, key('reparameterize'), Z >= manyLatents, tensors, (team, { z, kl, ...reads }) =>
+    team.run(B, {
+      name: 'reparameterize',
+      reads,
+      writes: { z, kl },
+      sizes,
+      workgroup,
+      declarations: team.functions('f32', 'sum'),
+      body: `var own = 0.0;
+${walk(
+  team,
+  `let s = exp(0.5 * logVar[e]);
+  z[e] = fma(s, eps[e], mu[e]);
+  own += mu[e] * mu[e] + s * s - 1.0 - logVar[e];`,
+)}
+let sum = ${team.sum('own')};
+${team.leader('kl[i] = 0.5 * sum;')}`,
+    }),
   );
   record('reparameterize', [mu, logVar, eps], [z, kl], (g) => {
     const scratch = (i: number) => (g.needs(i) ? g.into(i) : engine.empty(mu.shape));
-    const wantsEps = g.needs(2);
-    const tensors = {
-      mu,
-      logVar,
-      eps,
-      dz: g.out(0),
-      dkl: g.out(1),
+    const own = {
       dmu: scratch(0),
       dlogVar: scratch(1),
-      ...(wantsEps ? { deps: g.into(2) } : {}),
+      deps: g.needs(2) ? g.into(2) : null,
     };
-    byTeam(engine, key('reparameterize.dx'), Z >= manyLatents, workgroup, tensors, (team, t) => {
-      const walk = loop(
-        team,
-        'let w = dkl[b];',
-        `let s = exp(0.5 * logVar[i]);
-    dmu[i] = fma(w, mu[i], dz[i]);
-    dlogVar[i] = 0.5 * (dz[i] * eps[i] * s + w * (s * s - 1.0));
-    ${wantsEps ? 'deps[i] = dz[i] * s;' : ''}`,
-        '',
-      );
-      run(
-        engine,
-        {
-          name: 'reparameterize.dx',
-          reads: { mu: 'f32', logVar: 'f32', eps: 'f32', dz: 'f32', dkl: 'f32' },
-          writes: { dmu: 'f32', dlogVar: 'f32', ...(wantsEps ? { deps: 'f32' } : {}) },
-          uniforms,
-          ...walk,
-        },
-        t as Record<string, Tensor>,
-        { B, Z },
-        team.groups(B),
-      );
+    const tensors = { mu, logVar, eps, dz: g.out(0), dkl: g.out(1), ...own };
+    byTeam(engine, key('reparameterize.dx'), Z >= manyLatents, tensors, (team, t) => {
+      const { dmu, dlogVar, deps, ...reads } = t;
+      team.run(B, {
+        name: 'reparameterize.dx',
+        reads,
+        writes: { dmu, dlogVar, deps },
+        sizes,
+        workgroup,
+        body: `let w = dkl[i];
+${walk(
+  team,
+  `let s = exp(0.5 * logVar[e]);
+  dmu[e] = fma(w, mu[e], dz[e]);
+  dlogVar[e] = 0.5 * (dz[e] * eps[e] * s + w * (s * s - 1.0));
+  ${deps ? 'deps[e] = dz[e] * s;' : ''}`,
+)}`,
+      });
     });
   });
   return { z, kl };

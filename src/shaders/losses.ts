@@ -4,14 +4,12 @@
 //   bceWithLogits   -t log s(x) - (1 - t) log(1 - s(x)) = max(x, 0) - x t + log(1 + exp(-|x|))
 //   gaussianNll     1/2 (log 2 pi + v + (x - t)^2 exp(-v)), v the log variance
 
+import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { fold } from './fold.ts';
 import { log1p, logistic, rectified } from './functions.ts';
 import { checkSame } from './shape.ts';
-
-const workgroup = 64;
 
 interface Loss {
   f: string;
@@ -42,42 +40,27 @@ function perExample(name: keyof typeof losses, inputs: Record<string, Tensor>): 
   const names = Object.keys(inputs);
   const x = inputs.x;
   for (const k of names) checkSame(name, x, inputs[k], `x and ${k}`);
-  const { engine } = x;
   const B = x.shape[0];
   const D = x.size / B;
   const y = fold([B], { name, inputs, expression: f, functions, outer: B, reduced: D, inner: 1 });
-  const vector = D % 4 === 0;
-  const type = vector ? 'vec4f' : 'f32';
-  return record(
-    name,
-    names.map((k) => inputs[k]),
-    [y],
-    (g) => {
-      names.forEach((k, i) => {
-        if (!g.needs(i)) return;
-        const n = vector ? x.size / 4 : x.size;
-        run(
-          engine,
-          {
-            name: `${name}.d${k}`,
-            reads: { ...Object.fromEntries(names.map((j) => [`${j}Data`, type])), dy: 'f32' },
-            writes: { dx: type },
-            uniforms: { n: 'u32', D: 'u32' },
-            workgroup,
-            declarations: `alias V = ${type};`,
-            body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  ${names.map((j) => `let ${j} = ${j}Data[i];`).join(' ')}
-  dx[i] = dy[i / u.D] * (${d[k]});
-}`,
-          },
-          { ...Object.fromEntries(names.map((j) => [`${j}Data`, inputs[j]])), dy: g.out(), dx: g.into(i) },
-          { n, D: vector ? D / 4 : D },
-          Math.ceil(n / workgroup),
-        );
+  const [type, width] = D % 4 === 0 ? (['vec4f', 4] as const) : (['f32', 1] as const);
+  return record(name, Object.values(inputs), [y], (g) => {
+    names.forEach((k, i) => {
+      if (!g.needs(i)) return;
+      perItem(x.size / width, {
+        name: `${name}.d${k}`,
+        reads: {
+          ...Object.fromEntries(names.map((j) => [`${j}Data`, [type, inputs[j]] as const])),
+          dy: g.out(),
+        },
+        writes: { dx: [type, g.into(i)] },
+        sizes: { D: D / width },
+        declarations: `alias V = ${type};`,
+        body: `${names.map((j) => `let ${j} = ${j}Data[i];`).join(' ')}
+dx[i] = dy[i / u.D] * (${d[k]});`,
       });
-    },
-  );
+    });
+  });
 }
 
 /**

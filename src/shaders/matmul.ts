@@ -4,7 +4,7 @@ import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { type Shape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
 import { type Activation, activationGradient, checkActivation } from './activation.ts';
-import { product } from './matmul/product.ts';
+import { type Product, product } from './matmul/product.ts';
 
 export interface MatmulOptions {
   transposeA?: boolean;
@@ -20,24 +20,39 @@ export interface MatmulOptions {
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;
+  const { lead, ...sizes } = matmulShapes(a.shape, b.shape, transposeA, transposeB);
+  const y = a.engine.empty([...lead, sizes.M, sizes.N]);
+  const p = { ...sizes, batches: sizeOf(lead), transposeA, transposeB };
+  return contract(['matmul', 'matmul.da', 'matmul.db'], p, a, b, null, 'none', y);
+}
+
+/** y = A B plus the bias, activated, with its gradients, from checked shapes; `names` are those of the three products. */
+function contract(
+  names: readonly string[],
+  p: Omit<Product, 'name'>,
+  a: Tensor,
+  b: Tensor,
+  bias: Tensor | null,
+  activation: Activation,
+  y: Tensor,
+): Tensor {
   const { engine } = a;
-  const { M, N, K, lead } = matmulShapes(a.shape, b.shape, transposeA, transposeB);
-  const batches = sizeOf(lead);
-  const y = engine.empty([...lead, M, N]);
-  product(engine, { name: 'matmul', M, N, K, batches, transposeA, transposeB }, a, b, y);
-  return record('matmul', [a, b], [y], (g) => {
-    const dy = g.out();
+  const { M, N, K, batches, transposeA, transposeB } = p;
+  product(engine, { ...p, name: names[0], bias, activation }, a, b, y);
+  return record(names[0], bias ? [a, b, bias] : [a, b], [y], (g) => {
+    const dy = activationGradient(activation, g.out(), y);
     // dA = dY B^T and dB = A^T dY, each written in the layout its operand is stored in.
     if (g.needs(0)) {
       const { tensor, add } = g.accumulate(0);
-      const at = { name: 'matmul.da', K: N, batches, add };
+      const at = { name: names[1], K: N, batches, add };
       if (transposeA)
         product(engine, { ...at, M: K, N: M, transposeA: transposeB, transposeB: true }, b, dy, tensor);
       else product(engine, { ...at, M, N: K, transposeA: false, transposeB: !transposeB }, dy, b, tensor);
     }
-    if (g.needs(1)) {
-      const { tensor, add } = g.accumulate(1);
-      const at = { name: 'matmul.db', K: M, batches, add };
+    const rowSums = bias && g.needs(2) ? g.into(2) : null;
+    if (g.needs(1) || rowSums) {
+      const { tensor, add } = g.needs(1) ? g.accumulate(1) : { tensor: engine.empty(b.shape), add: false };
+      const at = { name: names[2], K: M, batches, add, rowSums };
       if (transposeB)
         product(engine, { ...at, M: N, N: K, transposeA: true, transposeB: transposeA }, dy, a, tensor);
       else product(engine, { ...at, M: K, N, transposeA: !transposeA, transposeB: false }, a, dy, tensor);
@@ -71,44 +86,14 @@ function matmulShapes(a: Shape, b: Shape, transposeA: boolean, transposeB: boole
  * @throws ShapeError if the shapes do not fit.
  */
 export function linear(x: Tensor, w: Tensor, b: Tensor | null, activation: Activation = 'none'): Tensor {
-  const { engine } = x;
   checkActivation('linear', activation);
-  if (x.rank < 1) throw new ShapeError(`linear: x ${shapeText(x.shape)}; it must be (..., K)`);
+  if (x.rank < 1) throw new ShapeError(`linear: x ${x}; it must be (..., K)`);
   const K = x.shape.at(-1) as number;
   const N = w.shape[0];
-  if (w.rank !== 2 || w.shape[1] !== K)
-    throw new ShapeError(`linear: x ${shapeText(x.shape)} needs w (N, ${K}); w is ${shapeText(w.shape)}`);
-  if (b && (b.rank !== 1 || b.size !== N))
-    throw new ShapeError(`linear: w ${shapeText(w.shape)} needs b (${N}); b is ${shapeText(b.shape)}`);
+  if (w.rank !== 2 || w.shape[1] !== K) throw new ShapeError(`linear: x ${x} needs w (N, ${K}); w is ${w}`);
+  if (b && (b.rank !== 1 || b.size !== N)) throw new ShapeError(`linear: w ${w} needs b (${N}); b is ${b}`);
   const M = x.size / K;
-  const y = engine.empty([...x.shape.slice(0, -1), N]);
-  const forward = { name: 'linear', M, N, K, transposeA: false, transposeB: true, activation };
-  product(engine, { ...forward, ...(b ? { bias: b } : {}) }, x, w, y);
-  return record('linear', b ? [x, w, b] : [x, w], [y], (g) => {
-    const dz = activationGradient(activation, g.out(), y);
-    if (g.needs(0)) {
-      const { tensor, add } = g.accumulate(0);
-      product(
-        engine,
-        { name: 'linear.dx', M, N: K, K: N, transposeA: false, transposeB: false, add },
-        dz,
-        w,
-        tensor,
-      );
-    }
-    if (!g.needs(1) && !(b && g.needs(2))) return;
-    const { tensor, add } = g.needs(1) ? g.accumulate(1) : { tensor: engine.empty(w.shape), add: false };
-    const rowSums = b && g.needs(2) ? { rowSums: g.into(2) } : {};
-    const weights = {
-      name: 'linear.dw',
-      M: N,
-      N: K,
-      K: M,
-      transposeA: true,
-      transposeB: false,
-      add,
-      ...rowSums,
-    };
-    product(engine, weights, dz, x, tensor);
-  });
+  const y = x.engine.empty([...x.shape.slice(0, -1), N]);
+  const p = { M, N, K, transposeA: false, transposeB: true };
+  return contract(['linear', 'linear.dx', 'linear.dw'], p, x, w, b, activation, y);
 }

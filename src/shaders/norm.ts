@@ -5,12 +5,10 @@
 //   layerNorm (..., D)       P = 1, G = rows,     Q = D;            weights by place
 
 import { ShapeError } from '../engine/errors.ts';
-import { run } from '../engine/run.ts';
+import { perItem } from '../engine/launch.ts';
 import { shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
 import { normalise } from './norm/normalise.ts';
 import { statistics } from './norm/statistics.ts';
-
-const workgroup = 64;
 
 function checkAffine(
   op: string,
@@ -25,9 +23,7 @@ function checkAffine(
     ['b', b],
   ] as const)
     if (t && t.size !== n)
-      throw new ShapeError(
-        `${op}: ${name} ${shapeText(t.shape)} for x ${shapeText(x.shape)}; it needs ${n} values, ${what}`,
-      );
+      throw new ShapeError(`${op}: ${name} ${t} for x ${x}; it needs ${n} values, ${what}`);
 }
 
 export interface BatchNormOptions {
@@ -60,7 +56,7 @@ export function batchNorm(
     throw new ShapeError(
       `batchNorm: eps ${eps}, momentum ${momentum}; eps is 0 or more, momentum from 0 to 1`,
     );
-  if (x.rank < 2) throw new ShapeError(`batchNorm: x ${shapeText(x.shape)}; it must be (B, C, ...)`);
+  if (x.rank < 2) throw new ShapeError(`batchNorm: x ${x}; it must be (B, C, ...)`);
   const [B, C, ...rest] = x.shape;
   const T = sizeOf(rest);
   checkAffine('batchNorm', x, C, 'one a channel', w, b);
@@ -71,8 +67,7 @@ export function batchNorm(
   )
     throw new ShapeError('batchNorm: the running mean and variance are one tensor; give two');
   for (const t of running ? [running.mean, running.variance] : [])
-    if (t.size !== C)
-      throw new ShapeError(`batchNorm: running statistics ${shapeText(t.shape)} for ${C} channels`);
+    if (t.size !== C) throw new ShapeError(`batchNorm: running statistics ${t} for ${C} channels`);
   const m = { name: 'batchNorm', x, w, b, groups: { P: B, G: C, Q: T }, affine: { count: C, inner: T } };
   if (!training) {
     if (!running)
@@ -80,9 +75,7 @@ export function batchNorm(
     return normalise(m, runningStatistics(running.mean, running.variance, eps), false);
   }
   if (B * T === 1)
-    throw new ShapeError(
-      `batchNorm: x ${shapeText(x.shape)} has one value a channel; training needs more than one`,
-    );
+    throw new ShapeError(`batchNorm: x ${x} has one value a channel; training needs more than one`);
   const stats = statistics('batchNorm', x, m.groups, eps);
   if (running) moveRunning(stats, running.mean, running.variance, momentum, (B * T) / (B * T - 1));
   return normalise(m, stats, true);
@@ -90,25 +83,15 @@ export function batchNorm(
 
 function runningStatistics(mean: Tensor, variance: Tensor, eps: number): Tensor {
   const stats = mean.engine.empty([mean.size, 3]);
-  run(
-    mean.engine,
-    {
-      name: 'batchNorm.running',
-      reads: { mean: 'f32', variance: 'f32' },
-      writes: { stats: 'f32' },
-      uniforms: { C: 'u32', eps: 'f32' },
-      workgroup,
-      body: `let c = group * ${workgroup}u + lane;
-if (c < u.C) {
-  stats[3u * c] = mean[c];
-  stats[3u * c + 1u] = 1.0 / sqrt(variance[c] + u.eps);
-  stats[3u * c + 2u] = variance[c];
-}`,
-    },
-    { mean, variance, stats },
-    { C: mean.size, eps },
-    Math.ceil(mean.size / workgroup),
-  );
+  perItem(mean.size, {
+    name: 'batchNorm.running',
+    reads: { mean, variance },
+    writes: { stats },
+    floats: { eps },
+    body: `stats[3u * i] = mean[i];
+stats[3u * i + 1u] = 1.0 / sqrt(variance[i] + u.eps);
+stats[3u * i + 2u] = variance[i];`,
+  });
   return stats;
 }
 
@@ -119,25 +102,17 @@ function moveRunning(
   momentum: number,
   unbiased: number,
 ): void {
-  run(
-    mean.engine,
-    {
-      name: 'batchNorm.move',
-      reads: { stats: 'f32' },
-      writes: { mean: 'f32', variance: 'f32' },
-      uniforms: { C: 'u32', momentum: 'f32', unbiased: 'f32' },
-      workgroup,
-      declarations: 'fn finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
-      body: `let c = group * ${workgroup}u + lane;
-if (c < u.C && finite(stats[3u * c]) && finite(stats[3u * c + 2u])) {
-  mean[c] += u.momentum * (stats[3u * c] - mean[c]);
-  variance[c] += u.momentum * (stats[3u * c + 2u] * u.unbiased - variance[c]);
+  perItem(mean.size, {
+    name: 'batchNorm.move',
+    reads: { stats },
+    writes: { mean, variance },
+    floats: { momentum, unbiased },
+    declarations: 'fn finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
+    body: `if (finite(stats[3u * i]) && finite(stats[3u * i + 2u])) {
+  mean[i] += u.momentum * (stats[3u * i] - mean[i]);
+  variance[i] += u.momentum * (stats[3u * i + 2u] * u.unbiased - variance[i]);
 }`,
-    },
-    { stats, mean, variance },
-    { C: mean.size, momentum, unbiased },
-    Math.ceil(mean.size / workgroup),
-  );
+  });
 }
 
 /**
@@ -151,9 +126,7 @@ if (c < u.C && finite(stats[3u * c]) && finite(stats[3u * c + 2u])) {
 export function groupNorm(x: Tensor, groups: number, w: Tensor | null, b: Tensor | null, eps = 1e-5): Tensor {
   const [B, C, ...rest] = x.shape;
   if (x.rank < 2 || !Number.isInteger(groups) || groups < 1 || C % groups !== 0)
-    throw new ShapeError(
-      `groupNorm: x ${shapeText(x.shape)} in ${groups} groups; it must be (B, C, ...), groups dividing C`,
-    );
+    throw new ShapeError(`groupNorm: x ${x} in ${groups} groups; it must be (B, C, ...), groups dividing C`);
   checkAffine('groupNorm', x, C, 'one a channel', w, b);
   const T = sizeOf(rest);
   const grouping = { P: 1, G: B * groups, Q: (C / groups) * T };
@@ -177,7 +150,7 @@ export function layerNorm(
 ): Tensor {
   const D = sizeOf(shape);
   const ends = shape.length >= 1 && shape.every((d, i) => d === x.shape[x.rank - shape.length + i]);
-  if (!ends) throw new ShapeError(`layerNorm: x ${shapeText(x.shape)} does not end in ${shapeText(shape)}`);
+  if (!ends) throw new ShapeError(`layerNorm: x ${x} does not end in ${shapeText(shape)}`);
   checkAffine('layerNorm', x, D, 'one an element normalised together', w, b);
   const m = {
     name: 'layerNorm',

@@ -6,9 +6,9 @@
 // because padding is limited to what torch allows; replicate's ends sum all places beyond them.
 
 import { ShapeError } from '../engine/errors.ts';
+import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
-import { shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
+import { sizeOf, type Tensor } from '../engine/tensor.ts';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
@@ -18,8 +18,6 @@ export interface PadOptions {
   /** What `constant` pads with; default 0. */
   value?: number;
 }
-
-const workgroup = 64;
 
 /** WGSL of the place that q, an i32 outside [0, L), reads. */
 const source: Record<Exclude<PadMode, 'constant'>, string> = {
@@ -57,7 +55,7 @@ export function pad(x: Tensor, padding: readonly number[], options: PadOptions =
     throw new ShapeError(`pad: mode ${mode}; choose one of ${Object.keys(sinks).join(', ')}`);
   if (padding.length % 2 !== 0 || padding.length > 2 * x.rank)
     throw new ShapeError(
-      `pad: ${padding.length} numbers for x ${shapeText(x.shape)}; give left and right of each axis, the last first`,
+      `pad: ${padding.length} numbers for x ${x}; give left and right of each axis, the last first`,
     );
   let y = x;
   for (let i = 0; i < padding.length; i += 2) {
@@ -75,65 +73,44 @@ export function pad(x: Tensor, padding: readonly number[], options: PadOptions =
 }
 
 function padAxis(x: Tensor, axis: number, left: number, right: number, mode: PadMode, value: number): Tensor {
-  const { engine } = x;
   const L = x.shape[axis];
   const P = L + left + right;
-  const y = engine.empty(x.shape.map((d, i) => (i === axis ? P : d)));
+  const y = x.engine.empty(x.shape.map((d, i) => (i === axis ? P : d)));
   const sizes = { L, P, left, I: sizeOf(x.shape.slice(axis + 1)) };
-  const uniforms = { n: 'u32', L: 'u32', P: 'u32', left: 'u32', I: 'u32' } as const;
   const outside =
-    mode === 'constant' ? 'y[e] = u.value;' : `y[e] = x[(o * u.L + u32(${source[mode]})) * u.I + i];`;
+    mode === 'constant' ? 'y[i] = u.value;' : `y[i] = x[(o * u.L + u32(${source[mode]})) * u.I + r];`;
   const numbers = 'let L = i32(u.L); let P = i32(u.P); let left = i32(u.left);';
-  run(
-    engine,
-    {
-      name: 'pad',
-      reads: { x: 'f32' },
-      writes: { y: 'f32' },
-      uniforms: { ...uniforms, value: 'f32' },
-      workgroup,
-      body: `let e = group * ${workgroup}u + lane;
-if (e < u.n) {
-  ${numbers}
-  let i = e % u.I;
-  let o = e / (u.I * u.P);
-  let q = i32(e / u.I % u.P) - left;
-  if (q >= 0 && q < L) { y[e] = x[(o * u.L + u32(q)) * u.I + i]; } else { ${outside} }
-}`,
-    },
-    { x, y },
-    { n: y.size, ...sizes, value },
-    Math.ceil(y.size / workgroup),
-  );
-  return record('pad', [x], [y], (g) => {
-    // `at` gives 0 for places that the padding does not reach.
-    const at = `fn at(p: i32) -> f32 {
+  perItem(y.size, {
+    name: 'pad',
+    reads: { x },
+    writes: { y },
+    sizes,
+    floats: { value },
+    body: `${numbers}
+let r = i % u.I;
+let o = i / (u.I * u.P);
+let q = i32(i / u.I % u.P) - left;
+if (q >= 0 && q < L) { y[i] = x[(o * u.L + u32(q)) * u.I + r]; } else { ${outside} }`,
+  });
+  return record('pad', [x], [y], (g) =>
+    perItem(x.size, {
+      name: 'pad.dx',
+      reads: { dy: g.out() },
+      writes: { dx: g.into(0) },
+      sizes,
+      // `at` gives 0 for places that the padding does not reach.
+      declarations: `var<private> base: u32;
+fn at(p: i32) -> f32 {
   let place = p + i32(u.left);
   if (place < 0 || place >= i32(u.P)) { return 0.0; }
   return dy[base + u32(place) * u.I];
-}`;
-    run(
-      engine,
-      {
-        name: 'pad.dx',
-        reads: { dy: 'f32' },
-        writes: { dx: 'f32' },
-        uniforms,
-        workgroup,
-        declarations: `var<private> base: u32;\n${at}`,
-        body: `let e = group * ${workgroup}u + lane;
-if (e < u.n) {
-  ${numbers}
-  let q = i32(e / u.I % u.L);
-  base = e / (u.I * u.L) * u.P * u.I + e % u.I;
-  var sum = at(q);
-  ${sinks[mode]}
-  dx[e] = sum;
 }`,
-      },
-      { dy: g.out(), dx: g.into(0) },
-      { n: x.size, ...sizes },
-      Math.ceil(x.size / workgroup),
-    );
-  });
+      body: `${numbers}
+let q = i32(i / u.I % u.L);
+base = i / (u.I * u.L) * u.P * u.I + i % u.I;
+var sum = at(q);
+${sinks[mode]}
+dx[i] = sum;`,
+    }),
+  );
 }

@@ -5,12 +5,10 @@
 // costs nothing here. Average: an input's gradient is the sum over the outputs that cover it, each over its own count.
 
 import { ShapeError } from '../engine/errors.ts';
-import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
-import { shapeText, type Tensor } from '../engine/tensor.ts';
+import { type Bindings, perItem } from '../engine/launch.ts';
+import { type Gradients, record } from '../engine/op.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { isNanScalar } from './functions.ts';
-
-const workgroup = 64;
 
 export interface PoolOptions {
   /** Default: the kernel size. */
@@ -40,60 +38,56 @@ export function maxPool1d(x: Tensor, kernel: number, options: MaxPoolOptions = {
   const y = engine.empty([B, C, Tout]);
   /** Index of the winner in its row, -1 where relu cut it off. */
   const winner = engine.empty([B, C, Tout]);
-  const n = B * C * Tout;
-  const uniforms = { n: 'u32', T: 'u32', Tout: 'u32' } as const;
-  run(
-    engine,
-    {
-      name: 'maxPool1d',
-      declarations: isNanScalar,
-      reads: { x: 'f32' },
-      writes: { y: 'f32', winner: 'i32' },
-      uniforms,
-      workgroup,
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let row = i / u.Tout * u.T;
-  let start = i32(i % u.Tout * ${stride}u) - ${padding};
-  let first = max(start, 0);
-  var best = x[row + u32(first)];
-  var place = first;
-  for (var t = first + 1; t < min(start + ${kernel}, i32(u.T)); t++) {
-    let v = x[row + u32(t)];
-    if (v > best || isNanScalar(v)) { best = v; place = t; }
-  }
-  ${activation === 'relu' ? 'if (best <= 0.0) { best = 0.0; place = -1; }' : ''}
-  y[i] = best;
-  winner[i] = place;
-}`,
-    },
-    { x, y, winner },
-    { n, T, Tout },
-    Math.ceil(n / workgroup),
+  perItem(y.size, {
+    name: 'maxPool1d',
+    declarations: isNanScalar,
+    reads: { x },
+    writes: { y, winner: ['i32', winner] },
+    sizes: { T, Tout },
+    body: `let row = i / u.Tout * u.T;
+let start = i32(i % u.Tout * ${stride}u) - ${padding};
+let first = max(start, 0);
+var best = x[row + u32(first)];
+var place = first;
+for (var t = first + 1; t < min(start + ${kernel}, i32(u.T)); t++) {
+  let v = x[row + u32(t)];
+  if (v > best || isNanScalar(v)) { best = v; place = t; }
+}
+${activation === 'relu' ? 'if (best <= 0.0) { best = 0.0; place = -1; }' : ''}
+y[i] = best;
+winner[i] = place;`,
+  });
+  const won = `if (winner[row + o] == t) { sum += dy[row + o]; }`;
+  return record('maxPool1d', [x], [y], (g) =>
+    fromOutputs('maxPool1d', g, x, y, kernel, stride, padding, won, ['i32', winner]),
   );
-  return record('maxPool1d', [x], [y], (g) => {
-    run(
-      engine,
-      {
-        name: 'maxPool1d.dx',
-        reads: { dy: 'f32', winner: 'i32' },
-        writes: { dx: 'f32' },
-        uniforms,
-        workgroup,
-        body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let t = i32(i % u.T);
-  let row = i / u.T * u.Tout;
-  ${covering(kernel, stride, padding)}
-  var sum = 0.0;
-  for (var o = first; o < last; o++) { if (winner[row + o] == t) { sum += dy[row + o]; } }
-  dx[i] = sum;
-}`,
-      },
-      { dy: g.out(), winner, dx: g.into(0) },
-      { n: x.size, T, Tout },
-      Math.ceil(x.size / workgroup),
-    );
+}
+
+/** An input's gradient: `add` adds to `sum` what output `row + o` of those that cover position t gives. */
+function fromOutputs(
+  name: string,
+  g: Gradients,
+  x: Tensor,
+  y: Tensor,
+  kernel: number,
+  stride: number,
+  padding: number,
+  add: string,
+  winner?: Bindings[string],
+): void {
+  const [, , T] = x.shape;
+  perItem(x.size, {
+    name: `${name}.dx`,
+    reads: { dy: g.out(), winner },
+    writes: { dx: g.into(0) },
+    sizes: { T, Tout: y.shape[2] },
+    body: `let t = i32(i % u.T);
+let row = i / u.T * u.Tout;
+let first = u32(max(t + ${padding} - ${kernel} + ${stride}, 0) / ${stride});
+let last = min(u32(t + ${padding}) / ${stride}u + 1u, u.Tout);
+var sum = 0.0;
+for (var o = first; o < last; o++) { ${add} }
+dx[i] = sum;`,
   });
 }
 
@@ -121,65 +115,27 @@ export function avgPool1d(x: Tensor, kernel: number, options: AvgPoolOptions = {
   const Tout = pooledLength('avgPool1d', x, kernel, stride, padding);
   const [B, C, T] = x.shape;
   const y = engine.empty([B, C, Tout]);
-  const uniforms = { n: 'u32', T: 'u32', Tout: 'u32' } as const;
   const count = divisor(kernel, padding, countIncludePad);
-  run(
-    engine,
-    {
-      name: 'avgPool1d',
-      reads: { x: 'f32' },
-      writes: { y: 'f32' },
-      uniforms,
-      workgroup,
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let row = i / u.Tout * u.T;
-  let start = i32(i % u.Tout * ${stride}u) - ${padding};
-  var sum = 0.0;
-  for (var t = max(start, 0); t < min(start + ${kernel}, i32(u.T)); t++) { sum += x[row + u32(t)]; }
-  y[i] = sum / ${count};
-}`,
-    },
-    { x, y },
-    { n: y.size, T, Tout },
-    Math.ceil(y.size / workgroup),
-  );
-  return record('avgPool1d', [x], [y], (g) => {
-    run(
-      engine,
-      {
-        name: 'avgPool1d.dx',
-        reads: { dy: 'f32' },
-        writes: { dx: 'f32' },
-        uniforms,
-        workgroup,
-        body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let t = i32(i % u.T);
-  let row = i / u.T * u.Tout;
-  ${covering(kernel, stride, padding)}
-  var sum = 0.0;
-  for (var o = first; o < last; o++) {
-    let start = i32(o * ${stride}u) - ${padding};
-    sum += dy[row + o] / ${count};
-  }
-  dx[i] = sum;
-}`,
-      },
-      { dy: g.out(), dx: g.into(0) },
-      { n: x.size, T, Tout },
-      Math.ceil(x.size / workgroup),
-    );
+  const start = (o: string) => `let start = i32(${o} * ${stride}u) - ${padding};`;
+  perItem(y.size, {
+    name: 'avgPool1d',
+    reads: { x },
+    writes: { y },
+    sizes: { T, Tout },
+    body: `let row = i / u.Tout * u.T;
+${start('(i % u.Tout)')}
+var sum = 0.0;
+for (var t = max(start, 0); t < min(start + ${kernel}, i32(u.T)); t++) { sum += x[row + u32(t)]; }
+y[i] = sum / ${count};`,
   });
+  const share = `${start('o')} sum += dy[row + o] / ${count};`;
+  return record('avgPool1d', [x], [y], (g) =>
+    fromOutputs('avgPool1d', g, x, y, kernel, stride, padding, share),
+  );
 }
 
-/** WGSL of the outputs [first, last) whose windows hold position t. */
-const covering = (kernel: number, stride: number, padding: number): string =>
-  `let first = u32(max(t + ${padding} - ${kernel} + ${stride}, 0) / ${stride});
-  let last = min(u32(t + ${padding}) / ${stride}u + 1u, u.Tout);`;
-
 function pooledLength(op: string, x: Tensor, kernel: number, stride: number, padding: number): number {
-  if (x.rank !== 3) throw new ShapeError(`${op}: x ${shapeText(x.shape)}; it must be (B, C, T)`);
+  if (x.rank !== 3) throw new ShapeError(`${op}: x ${x}; it must be (B, C, T)`);
   const whole = [kernel, stride, padding].every(Number.isInteger);
   if (!whole || kernel < 1 || stride < 1 || padding < 0 || 2 * padding > kernel)
     throw new ShapeError(

@@ -6,7 +6,7 @@
 
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
-import { type Shape, sameShape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
+import { type Shape, sameShape, sizeOf, Tensor } from '../engine/tensor.ts';
 import { neg } from './elementwise.ts';
 import { fold } from './fold.ts';
 import { zip } from './zip.ts';
@@ -27,9 +27,7 @@ function axesOf(op: string, x: Tensor, axes: readonly number[] | null, keepDims:
   const named = axes?.map((axis) => normaliseAxis(op, axis, x)) ?? [];
   const picked = new Set(named.length === 0 ? x.shape.keys() : named);
   if (named.length > 0 && picked.size < named.length)
-    throw new ShapeError(
-      `${op}: axes ${axes} of a tensor of shape ${shapeText(x.shape)}; name each axis once`,
-    );
+    throw new ShapeError(`${op}: axes ${axes} of a tensor of shape ${x}; name each axis once`);
   const kept = x.shape.map((d, i) => (picked.has(i) ? 1 : d));
   const left = x.shape.filter((_, i) => !picked.has(i));
   const shape = keepDims ? kept : left.length ? left : [1];
@@ -41,7 +39,7 @@ export function normaliseAxis(op: string, axis: number, x: Tensor): number {
   const i = axis < 0 ? axis + x.rank : axis;
   if (!Number.isInteger(i) || i < 0 || i >= x.rank)
     throw new ShapeError(
-      `${op}: axis ${axis} of a tensor of shape ${shapeText(x.shape)}; it must be from ${-x.rank} to ${x.rank - 1}`,
+      `${op}: axis ${axis} of a tensor of shape ${x}; it must be from ${-x.rank} to ${x.rank - 1}`,
     );
   return i;
 }

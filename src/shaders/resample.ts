@@ -8,9 +8,9 @@
 
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
+import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
-import { shapeText, type Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { bessel0 } from './fft/window.ts';
 import { reshape } from './shape.ts';
 import { axis, each } from './tile.ts';
@@ -38,7 +38,6 @@ export interface ResamplePlan extends Required<ResampleOptions>, Ratio {
   reach: number;
 }
 
-const workgroup = 64;
 /** Outputs next to each other, and periods, that an invocation computes. */
 const outputs = 4;
 const periods = 4;
@@ -147,45 +146,32 @@ function tables(engine: Engine, p: ResamplePlan, from: number, to: number) {
 
 /** y (B, N) at rate `to` from x (B, T) at rate `from`. */
 function convolve(name: string, x: Tensor, y: Tensor, p: ResamplePlan, from: number, to: number): void {
-  const { engine } = x;
-  const { I, O, groups, rows, weights, starts } = tables(engine, p, from, to);
+  const { I, O, groups, rows, weights, starts } = tables(x.engine, p, from, to);
   const [B, T] = x.shape;
   const N = y.shape[1];
   const blocks = Math.ceil(Math.ceil(N / O) / periods);
   const perClip = blocks * groups;
-  const sizes = { T, N, I, O, groups, rows, perClip, total: B * perClip };
-  const body = `let at = group * ${workgroup}u + lane;
-if (at < u.total) {
-  let b = at / u.perClip;
-  let block = at % u.perClip / u.groups;
-  let g = at % u.groups;
-  let row = b * u.T;
-  ${each(periods, (i) => `var s${i} = i32(starts[g]) + i32((block * ${periods}u + ${i}u) * u.I);`).join('\n  ')}
-  ${each(periods, (i) => `var sum${i} = vec4f();`).join(' ')}
-  for (var r = 0u; r < u.rows; r++) {
-    let w = weights[r * u.groups + g];
-    ${each(periods, (i) => `sum${i} += w * select(0.0, x[row + min(u32(max(s${i}, 0)), u.T - 1u)], s${i} >= 0 && s${i} < i32(u.T)); s${i}++;`).join('\n    ')}
-  }
-  ${each(
-    periods,
-    (i) => `let n${i} = (block * ${periods}u + ${i}u) * u.O + g * ${outputs}u;
-  ${each(outputs, (e) => `if (n${i} + ${e}u < u.N) { y[b * u.N + n${i} + ${e}u] = sum${i}.${axis[e]}; }`).join('\n  ')}`,
-  ).join('\n  ')}
-}`;
-  run(
-    engine,
-    {
-      name,
-      reads: { x: 'f32', weights: 'vec4f', starts: 'f32' },
-      writes: { y: 'f32' },
-      uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32'])),
-      workgroup,
-      body,
-    },
-    { x, weights, starts, y },
-    sizes,
-    Math.ceil(sizes.total / workgroup),
-  );
+  perItem(B * perClip, {
+    name,
+    reads: { x, weights: ['vec4f', weights], starts },
+    writes: { y },
+    sizes: { T, N, I, O, groups, rows, perClip },
+    body: `let b = i / u.perClip;
+let block = i % u.perClip / u.groups;
+let g = i % u.groups;
+let row = b * u.T;
+${each(periods, (p) => `var s${p} = i32(starts[g]) + i32((block * ${periods}u + ${p}u) * u.I);`).join('\n')}
+${each(periods, (p) => `var sum${p} = vec4f();`).join(' ')}
+for (var r = 0u; r < u.rows; r++) {
+  let w = weights[r * u.groups + g];
+  ${each(periods, (p) => `sum${p} += w * select(0.0, x[row + min(u32(max(s${p}, 0)), u.T - 1u)], s${p} >= 0 && s${p} < i32(u.T)); s${p}++;`).join('\n  ')}
+}
+${each(
+  periods,
+  (p) => `let n${p} = (block * ${periods}u + ${p}u) * u.O + g * ${outputs}u;
+${each(outputs, (e) => `if (n${p} + ${e}u < u.N) { y[b * u.N + n${p} + ${e}u] = sum${p}.${axis[e]}; }`).join('\n')}`,
+).join('\n')}`,
+  });
 }
 
 /**
@@ -202,8 +188,7 @@ export function resample(
   options: ResampleOptions = {},
 ): Tensor {
   const p = resamplePlan(origFreq, newFreq, options);
-  if (x.rank !== 1 && x.rank !== 2)
-    throw new ShapeError(`resample: x ${shapeText(x.shape)}; it must be (B, T) or (T)`);
+  if (x.rank !== 1 && x.rank !== 2) throw new ShapeError(`resample: x ${x}; it must be (B, T) or (T)`);
   if (p.from === p.to) return x;
   const { engine } = x;
   const T = x.shape[x.rank - 1];

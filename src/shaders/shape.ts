@@ -2,13 +2,11 @@
 // are one kernel: every element of a block of the result comes from, or goes to, a place given by strides.
 
 import { ShapeError } from '../engine/errors.ts';
+import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
 import { fill } from '../engine/primitives.ts';
-import { run } from '../engine/run.ts';
 import { type Shape, sameShape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
 import { normaliseAxis } from './reduce.ts';
-
-const workgroup = 64;
 
 function stridesOf(shape: Shape): number[] {
   const strides = Array<number>(shape.length).fill(1);
@@ -23,8 +21,7 @@ function moveBlock(
   from: { t: Tensor; strides: number[]; start: number },
   to: { t: Tensor; strides: number[]; start: number },
 ): void {
-  const n = sizeOf(shape);
-  const sizes: Record<string, number> = { n, a: from.start, b: to.start };
+  const sizes: Record<string, number> = { a: from.start, b: to.start };
   const index: string[] = [];
   for (let d = shape.length - 1; d >= 0; d--) {
     sizes[`d${d}`] = shape[d];
@@ -32,26 +29,17 @@ function moveBlock(
     sizes[`b${d}`] = to.strides[d];
     index.push(`{ let i${d} = r % u.d${d}; r /= u.d${d}; a += i${d} * u.a${d}; b += i${d} * u.b${d}; }`);
   }
-  run(
-    from.t.engine,
-    {
-      name,
-      reads: { x: 'f32' },
-      writes: { y: 'f32' },
-      uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32'])),
-      workgroup,
-      body: `var r = group * ${workgroup}u + lane;
-if (r < u.n) {
-  var a = u.a;
-  var b = u.b;
-  ${index.join('\n  ')}
-  y[b] = x[a];
-}`,
-    },
-    { x: from.t, y: to.t },
+  perItem(sizeOf(shape), {
+    name,
+    reads: { x: from.t },
+    writes: { y: to.t },
     sizes,
-    Math.ceil(n / workgroup),
-  );
+    body: `var r = i;
+var a = u.a;
+var b = u.b;
+${index.join('\n')}
+y[b] = x[a];`,
+  });
 }
 
 /** The same values with another shape, sharing the storage. One dimension may be -1. */
@@ -59,7 +47,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = sizeOf(shape.filter((d) => d !== -1));
   const full = shape.map((d) => (d === -1 ? x.size / known : d));
   if (sizeOf(full) !== x.size || full.some((d) => !Number.isInteger(d) || d < 1))
-    throw new ShapeError(`reshape: ${shapeText(x.shape)} of ${x.size} elements to ${shapeText(shape)}`);
+    throw new ShapeError(`reshape: ${x} of ${x.size} elements to ${shapeText(shape)}`);
   const y = new Tensor(x.engine, full, x.storage, x.offset);
   return record('reshape', [x], [y], (g) => {
     const dy = g.out();
@@ -70,9 +58,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 /** Reorders the axes: dimension i of the result is dimension perm[i] of x. @throws ShapeError if not a permutation. */
 export function transpose(x: Tensor, perm: readonly number[]): Tensor {
   if (perm.length !== x.rank || [...perm].sort((a, b) => a - b).some((p, i) => p !== i))
-    throw new ShapeError(
-      `transpose: axes (${perm.join(', ')}) for shape ${shapeText(x.shape)}; name each axis once`,
-    );
+    throw new ShapeError(`transpose: axes (${perm.join(', ')}) for shape ${x}; name each axis once`);
   const shape = perm.map((p) => x.shape[p]);
   const y = x.engine.empty(shape);
   const own = stridesOf(x.shape);
@@ -93,9 +79,7 @@ export function transpose(x: Tensor, perm: readonly number[]): Tensor {
 export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
   const a = normaliseAxis('slice', axis, x);
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end > x.shape[a] || start >= end)
-    throw new ShapeError(
-      `slice: [${start}, ${end}) of axis ${axis} of ${shapeText(x.shape)}; it must be inside, not empty`,
-    );
+    throw new ShapeError(`slice: [${start}, ${end}) of axis ${axis} of ${x}; it must be inside, not empty`);
   const shape = x.shape.map((d, i) => (i === a ? end - start : d));
   const y = x.engine.empty(shape);
   const strides = stridesOf(x.shape);
@@ -140,39 +124,27 @@ const mostJoined = 7;
 
 /** All parts in one dispatch: an element of the result looks up which part its place along the axis belongs to. */
 function joinAll(y: Tensor, parts: readonly Tensor[], starts: number[], inner: number, total: number): void {
-  const sizes: Record<string, number> = { n: y.size, inner, total };
+  const sizes: Record<string, number> = { inner, total };
   const choices = parts.map((t, i) => {
     sizes[`start${i}`] = starts[i];
     sizes[`length${i}`] = t.size / (y.size / total / inner) / inner;
     return `if (place < u.start${i} + u.length${i}) { y[i] = x${i}[(outer * u.length${i} + place - u.start${i}) * u.inner + i % u.inner]; }`;
   });
-  run(
-    y.engine,
-    {
-      name: 'concat',
-      reads: Object.fromEntries(parts.map((_, i) => [`x${i}`, 'f32'])),
-      writes: { y: 'f32' },
-      uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32'])),
-      workgroup,
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let place = i / u.inner % u.total;
-  let outer = i / (u.inner * u.total);
-  ${choices.join('\n  else ')}
-}`,
-    },
-    { ...Object.fromEntries(parts.map((t, i) => [`x${i}`, t])), y },
+  perItem(y.size, {
+    name: 'concat',
+    reads: Object.fromEntries(parts.map((t, i) => [`x${i}`, t])),
+    writes: { y },
     sizes,
-    Math.ceil(y.size / workgroup),
-  );
+    body: `let place = i / u.inner % u.total;
+let outer = i / (u.inner * u.total);
+${choices.join('\nelse ')}`,
+  });
 }
 
 /** Throws a ShapeError unless two tensors have the same shape. */
 export function checkSame(op: string, a: Tensor, b: Tensor, names = 'the two inputs'): void {
   if (!sameShape(a.shape, b.shape))
-    throw new ShapeError(
-      `${op}: ${names} have shapes ${shapeText(a.shape)} and ${shapeText(b.shape)}; they must be equal`,
-    );
+    throw new ShapeError(`${op}: ${names} have shapes ${a} and ${b}; they must be equal`);
 }
 
 /** The same values cut off from the tape: no gradient flows back through the result, which shares x's storage. */

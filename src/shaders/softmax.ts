@@ -6,18 +6,14 @@
 // crossEntropy is built on logSoftmax.
 
 import { ShapeError } from '../engine/errors.ts';
-import type { Kernel } from '../engine/kernel.ts';
 import { record } from '../engine/op.ts';
-import { run } from '../engine/run.ts';
-import { sameShape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
+import { sameShape, sizeOf, type Tensor } from '../engine/tensor.ts';
 import { mul } from './binary.ts';
 import { neg } from './elementwise.ts';
 import { gather } from './gather.ts';
 import { normaliseAxis, sum } from './reduce.ts';
 import { reshape } from './shape.ts';
 import { byTeam, type Team } from './team.ts';
-
-const workgroup = 64;
 
 const kinds = {
   softmax: { y: 'exp(x[at] - top) / total', row: 'dy[at] * y[at]', dx: 'y[at] * (dy[at] - total)' },
@@ -36,45 +32,46 @@ function alongAxis(name: keyof typeof kinds, x: Tensor, axis: number): Tensor {
   const a = normaliseAxis(name, axis, x);
   const I = sizeOf(x.shape.slice(a + 1));
   const n = x.size / x.shape[a];
-  const sizes = { n, R: x.shape[a], I };
+  const sizes = { R: x.shape[a], I };
   const y = x.engine.empty(x.shape);
   const kind = kinds[name];
   const guess = sizes.R >= longRow && (I === 1 || n < manyRows);
   const key = (part: string) => `${part} ${n}x${sizes.R} by ${I}`;
-  const kernel = (team: Team, rows: string) => ({
-    uniforms: { n: 'u32', R: 'u32', I: 'u32' } as const,
-    workgroup: team.workgroup,
-    body: team.body('i', 'u.n', `let first = i / u.I * u.R * u.I + i % u.I;\n  ${rows}`),
-  });
-  byTeam(x.engine, key(name), guess, workgroup, { x, y }, (team, t) => {
+  const first = 'let first = i / u.I * u.R * u.I + i % u.I;';
+  byTeam(x.engine, key(name), guess, { x, y }, (team, t) => {
     const each = walk(team);
-    const rows = `var own = x[first];
-  ${each('own = max(own, x[at]);')}
-  let top = ${team.max('own')};
-  var part = 0.0;
-  ${each('part += exp(x[at] - top);')}
-  let total = ${team.sum('part')};
-  ${each(`y[at] = ${kind.y};`)}`;
-    const declarations = team.functions('f32', 'max', 'sum');
-    const shape = { ...kernel(team, rows), name, reads: { x: 'f32' }, writes: { y: 'f32' }, declarations };
-    run(x.engine, shape as Kernel, t, sizes, team.groups(n));
+    team.run(n, {
+      name,
+      reads: { x: t.x },
+      writes: { y: t.y },
+      sizes,
+      declarations: team.functions('f32', 'max', 'sum'),
+      body: `${first}
+var own = x[first];
+${each('own = max(own, x[at]);')}
+let top = ${team.max('own')};
+var part = 0.0;
+${each('part += exp(x[at] - top);')}
+let total = ${team.sum('part')};
+${each(`y[at] = ${kind.y};`)}`,
+    });
   });
   return record(name, [x], [y], (g) => {
     const tensors = { y, dy: g.out(), dx: g.into(0) };
-    byTeam(x.engine, key(`${name}.dx`), guess, workgroup, tensors, (team, t) => {
+    byTeam(x.engine, key(`${name}.dx`), guess, tensors, (team, { dx, ...reads }) => {
       const each = walk(team);
-      const rows = `var part = 0.0;
-  ${each(`part += ${kind.row};`)}
-  let total = ${team.sum('part')};
-  ${each(`dx[at] = ${kind.dx};`)}`;
-      const back = {
-        ...kernel(team, rows),
+      team.run(n, {
         name: `${name}.dx`,
-        reads: { y: 'f32', dy: 'f32' },
-        writes: { dx: 'f32' },
+        reads,
+        writes: { dx },
+        sizes,
         declarations: team.functions('f32', 'sum'),
-      };
-      run(x.engine, back as Kernel, t, sizes, team.groups(n));
+        body: `${first}
+var part = 0.0;
+${each(`part += ${kind.row};`)}
+let total = ${team.sum('part')};
+${each(`dx[at] = ${kind.dx};`)}`,
+      });
     });
   });
 }
@@ -97,7 +94,7 @@ export function crossEntropy(x: Tensor, t: Tensor): Tensor {
   const soft = sameShape(t.shape, x.shape);
   if (x.rank < 2 || !(soft || sameShape(t.shape, [B, ...rest])))
     throw new ShapeError(
-      `crossEntropy: logits ${shapeText(x.shape)}, targets ${shapeText(t.shape)}; give logits (B, C, ...) and ` +
+      `crossEntropy: logits ${x}, targets ${t}; give logits (B, C, ...) and ` +
         `indices (B, ...) or probabilities of the logits' shape`,
     );
   const logp = logSoftmax(x, 1);

@@ -7,7 +7,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
-import { shapeText, type Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { mul } from './binary.ts';
 import { at, type Columns, columnTensor, frameColumns, valueType } from './fft/columns.ts';
 import {
@@ -112,7 +112,7 @@ export function analysisFrames(op: string, T: number, p: StftPlan): number {
 
 /** Columns of the frames of x (B, T). @throws ShapeError if x is not (B, T) or too short. */
 function analysisColumns(op: string, x: Tensor, p: StftPlan): Columns {
-  if (x.rank !== 2) throw new ShapeError(`${op}: x ${shapeText(x.shape)}; it must be (B, T)`);
+  if (x.rank !== 2) throw new ShapeError(`${op}: x ${x}; it must be (B, T)`);
   return frameColumns(x.shape[0], analysisFrames(op, x.shape[1], p));
 }
 
@@ -203,7 +203,7 @@ export function synthesisLength(p: StftPlan, frames: number): number {
 
 /** x (..., L) as (B, L), and the shape of the leading axes. */
 function flattened(op: string, x: Tensor, own: number): { flat: Tensor; lead: readonly number[] } {
-  if (x.rank < own) throw new ShapeError(`${op}: the input ${shapeText(x.shape)} has fewer than ${own} axes`);
+  if (x.rank < own) throw new ShapeError(`${op}: the input ${x} has fewer than ${own} axes`);
   const lead = x.shape.slice(0, x.rank - own);
   return { flat: lead.length === 1 ? x : reshape(x, [-1, ...x.shape.slice(x.rank - own)]), lead };
 }
@@ -249,7 +249,7 @@ export function istft(X: Tensor, options: IstftOptions & { length?: number }): T
   const [B, bins, frames, complex] = flat.shape;
   if (bins !== (p.onesided ? p.F : p.nFft) || complex !== 2)
     throw new ShapeError(
-      `istft: X ${shapeText(X.shape)}; nFft ${p.nFft} needs (..., ${p.onesided ? p.F : p.nFft}, frames, 2), the complex parts last`,
+      `istft: X ${X}; nFft ${p.nFft} needs (..., ${p.onesided ? p.F : p.nFft}, frames, 2), the complex parts last`,
     );
   const { winLength = p.nFft } = options;
   if (p.hop > winLength)

@@ -5,6 +5,7 @@
 // The tree needs no subgroups: their mapping onto a workgroup's invocations is not WebGPU's to promise.
 
 import type { Engine } from '../engine/engine.ts';
+import { type Job, launch, perItem } from '../engine/launch.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { larger1 } from './functions.ts';
 
@@ -39,12 +40,11 @@ fn ${name}(value: ${type}, lane: u32) -> ${type} {
 }
 
 export interface Team {
-  workgroup: number;
+  /** Invocations that walk a job together. */
+  size: number;
   /** WGSL of the first turn of an invocation, and from one turn to its next. */
   first: string;
   step: string;
-  /** The body that runs `statements` for every job `name` below `count`. */
-  body: (name: string, count: string, statements: string) => string;
   /** An expression over what the walkers of a job have, combined. */
   sum: (value: string) => string;
   max: (value: string) => string;
@@ -52,32 +52,27 @@ export interface Team {
   leader: (statement: string) => string;
   /** Functions for sums of a type, and maxima, as WGSL declarations. */
   functions: (type: string, ...by: By[]) => string;
-  groups: (jobs: number) => number;
+  /** Runs a body for every job `i` below n. */
+  run: (n: number, job: Job) => void;
 }
 
 /** One invocation a job. */
-export const alone = (workgroup: number): Team => ({
-  workgroup,
+export const alone: Team = {
+  size: 1,
   first: '0u',
   step: '1u',
-  body: (name, count, statements) => `let ${name} = group * ${workgroup}u + lane;
-if (${name} < ${count}) {
-  ${statements}
-}`,
   sum: (value) => value,
   max: (value) => value,
   leader: (statement) => statement,
   functions: () => '',
-  groups: (jobs) => Math.ceil(jobs / workgroup),
-});
+  run: perItem,
+};
 
 /** One workgroup a job. */
 export const together: Team = {
-  workgroup: teamSize,
+  size: teamSize,
   first: 'lane',
   step: `${teamSize}u`,
-  body: (name, _, statements) => `let ${name} = group;
-${statements}`,
   sum: (value) => `teamSum(${value}, lane)`,
   max: (value) => `teamMax(${value}, lane)`,
   leader: (statement) => `if (lane == 0u) { ${statement} }`,
@@ -87,7 +82,7 @@ ${statements}`,
         b === 'sum' ? treeFunction('teamSum', type, b) : `${larger1}\n${treeFunction('teamMax', type, b)}`,
       )
       .join('\n'),
-  groups: (jobs) => jobs,
+  run: (n, job) => launch({ ...job, workgroup: teamSize, body: `let i = group;\n${job.body}` }, n),
 };
 
 /**
@@ -96,20 +91,15 @@ ${statements}`,
  * @param guess whether a GPU's first guess is together
  * @param tensors all that the body reads and writes; it takes them from its argument
  */
-export function byTeam<T extends Record<string, Tensor>>(
+export function byTeam<T extends Record<string, Tensor | null | undefined>>(
   engine: Engine,
   key: string,
   guess: boolean,
-  workgroup: number,
   tensors: T,
   body: (team: Team, tensors: T) => void,
 ): void {
   const all = guess ? ['together', 'alone'] : ['alone', 'together'];
-  const variants = engine.gpu ? all : ['alone'];
-  const play = (variant: string, t: T) => body(variant === 'together' ? together : alone(workgroup), t);
-  const chosen = engine.plan.choose(key, variants, () => ({
-    sizes: Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, t.size])),
-    run: (variant, t) => play(variant, t as T),
-  }));
-  play(chosen, tensors);
+  engine.plan.run(key, engine.gpu ? all : ['alone'], tensors, (variant, t) =>
+    body(variant === 'together' ? together : alone, t),
+  );
 }

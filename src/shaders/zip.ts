@@ -3,11 +3,9 @@
 // that are 0 along the dimensions an input repeats over.
 
 import { ShapeError } from '../engine/errors.ts';
+import { perItem } from '../engine/launch.ts';
 import { type Formula, inputsOf, pointwise } from '../engine/primitives.ts';
-import { run } from '../engine/run.ts';
-import { type Shape, sameShape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
-
-const workgroup = 64;
+import { type Shape, sameShape, shapeText, type Tensor } from '../engine/tensor.ts';
 
 /** NumPy's rule. @throws ShapeError where two dimensions differ and neither is 1. */
 export function broadcastShape(where: string, a: Shape, b: Shape): number[] {
@@ -59,7 +57,7 @@ function zipStrided(
   { params = {}, functions = '' }: Formula,
 ): void {
   const { shape, rank } = y;
-  const sizes: Record<string, number> = { n: y.size };
+  const sizes: Record<string, number> = {};
   const index: string[] = ['var r = i;'];
   for (let d = rank - 1; d >= 0; d--) {
     sizes[`d${d}`] = shape[d];
@@ -77,21 +75,13 @@ function zipStrided(
     }
     return `let ${k} = ${k}Data[${terms.join(' + ')}];`;
   });
-  const numbers = Object.fromEntries(Object.keys(params).map((k) => [k, 'f32' as const]));
-  run(
-    y.engine,
-    {
-      name,
-      reads: Object.fromEntries(used.map((k) => [`${k}Data`, 'f32'])),
-      writes: { result: 'f32' },
-      uniforms: { ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])), ...numbers },
-      workgroup,
-      declarations: `alias V = f32; alias U = u32; alias M = bool;\n${functions}`,
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) { ${index.join(' ')} ${loads.join(' ')} result[i] = ${expression}; }`,
-    },
-    { ...Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])), result: y },
-    { ...sizes, ...params },
-    Math.ceil(sizeOf(shape) / workgroup),
-  );
+  perItem(y.size, {
+    name,
+    reads: Object.fromEntries(used.map((k) => [`${k}Data`, inputs[k]])),
+    writes: { result: y },
+    sizes,
+    floats: params,
+    declarations: `alias V = f32; alias U = u32; alias M = bool;\n${functions}`,
+    body: `${index.join(' ')} ${loads.join(' ')} result[i] = ${expression};`,
+  });
 }

@@ -7,7 +7,7 @@
 // Workgroups of the first tile also sum one of the signals over b and q: the bias gradient, at no dispatch more.
 
 import type { Engine } from '../../engine/engine.ts';
-import { run } from '../../engine/run.ts';
+import { launch, perItem } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { sumSlices } from '../slices.ts';
 import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
@@ -47,14 +47,12 @@ export function correlate(
 ): void {
   const scattered = job.Lz % 4 !== 0 && new Set(windowOffsets(job)).size > mostFloats;
   if (job.offsets.length > mostTaps || scattered) {
-    naiveCorrelate(engine, job, v, z, dw, db);
+    naiveCorrelate(job, v, z, dw, db);
     return;
   }
-  const variant = engine.plan.choose(keyOf(job), variantsOf(engine, job), () => ({
-    sizes: { v: v.size, z: z.size, dw: dw.size, ...(db ? { db: db.size } : {}) },
-    run: (name, t) => compute(engine, job, name, t.v, t.z, t.dw, t.db ?? null),
-  }));
-  compute(engine, job, variant, v, z, dw, db);
+  engine.plan.run(keyOf(job), variantsOf(engine, job), { v, z, dw, db }, (variant, t) =>
+    compute(engine, job, variant, t.v, t.z, t.dw, t.db),
+  );
 }
 
 /** `rows8`: tiles of 8 channels m. `split16`: such tiles over 16 slices of the batch, then their sum. */
@@ -87,7 +85,7 @@ function compute(
     const beside = db && { parts: engine.empty([number, db.size]), y: db };
     const slice = { ...job, add: false };
     tiledCorrelate(engine, slice, tileRows(job), number, v, z, parts, beside?.parts ?? null);
-    sumSlices(engine, { name: job.name, slices: number, add: job.add }, parts, dw, beside);
+    sumSlices({ name: job.name, slices: number, add: job.add }, parts, dw, beside);
   });
 }
 
@@ -137,7 +135,6 @@ function tiledCorrelate(
   const zAligned = job.Lz % 4 === 0;
   const rows = rowsOperand(job, R, lanes);
   const window = inputWindow('z', windowOffsets(job), IS, zAligned);
-  const zElement = zAligned ? 'vec4f' : 'f32';
   const sums = each(R, (r) =>
     [
       `{ ${each(4, (e) => `let f${e} = ${rows.value(r, e)};`).join(' ')}`,
@@ -151,18 +148,14 @@ function tiledCorrelate(
   const tilesM = Math.ceil(job.Cv / R);
   const positions = Math.ceil(job.Lv / 4);
   const batch = slices > 1 ? 'var b = firstB; b < lastB; b++' : 'var b = 0u; b < u.B; b++';
-  run(
-    engine,
+  const { B, groups, Cv, Cz, Lv, Lz } = job;
+  const sliceB = Math.ceil(B / slices);
+  launch(
     {
       name: job.name,
-      reads: { v: rows.aligned ? 'vec4f' : 'f32', z: zElement },
-      writes: { dw: 'f32', ...(db ? { db: 'f32' } : {}) },
-      uniforms: Object.fromEntries(
-        ['B', 'groups', 'Cv', 'Cz', 'Lv', 'Lz', 'positions', 'tilesZ', 'tilesM', 'sliceB'].map((n) => [
-          n,
-          'u32',
-        ]),
-      ),
+      reads: { v: [rows.aligned ? 'vec4f' : 'f32', v], z: [zAligned ? 'vec4f' : 'f32', z] },
+      writes: { dw, db },
+      sizes: { B, groups, Cv, Cz, Lv, Lz, positions, tilesZ, tilesM, sliceB },
       workgroup: width,
       subgroups: lanes > 0,
       declarations: rows.declarations,
@@ -188,8 +181,6 @@ if (cz < u.Cz) {
 }
 ${db ? biasSum(job, R, width, rows.aligned, zAligned, slices > 1) : ''}`,
     },
-    { v, z, dw, ...(db ? { db } : {}) },
-    { ...job, positions, tilesZ, tilesM, sliceB: Math.ceil(job.B / slices) },
     tilesZ * tilesM * job.groups * slices,
   );
 }
@@ -231,57 +222,39 @@ function biasSum(
 }
 
 /** One invocation a weight, for kernels too long to unroll; also what the benchmark compares against. */
-export function naiveCorrelate(
-  engine: Engine,
-  job: CorrelateJob,
-  v: Tensor,
-  z: Tensor,
-  dw: Tensor,
-  db: Tensor | null,
-): void {
-  const K = job.offsets.length;
-  const n = job.groups * job.Cv * job.Cz * K;
-  const step = K > 1 ? job.offsets[1] - job.offsets[0] : 0;
-  run(
-    engine,
-    {
-      name: `${job.name}.naive`,
-      reads: { v: 'f32', z: 'f32' },
-      writes: { dw: 'f32', ...(db ? { db: 'f32' } : {}) },
-      uniforms: Object.fromEntries(['n', 'B', 'groups', 'Cv', 'Cz', 'Lv', 'Lz', 'K'].map((k) => [k, 'u32'])),
-      workgroup: plainWorkgroup,
-      body: `let i = group * ${plainWorkgroup}u + lane;
-if (i < u.n) {
-  let k = i % u.K;
-  let cz = i / u.K % u.Cz;
-  let m = i / (u.K * u.Cz);
-  let g = m / u.Cv;
-  let d = ${job.offsets[0]} + i32(k) * ${step};
-  var sum = 0.0;
-  for (var b = 0u; b < u.B; b++) {
-    let vAt = (b * u.groups * u.Cv + m) * u.Lv;
-    let zAt = ((b * u.groups + g) * u.Cz + cz) * u.Lz;
-    for (var q = 0u; q < u.Lv; q++) {
-      let at = i32(q * ${job.inputStride}u) + d;
-      if (at >= 0 && at < i32(u.Lz)) { sum = fma(v[vAt + q], z[zAt + u32(at)], sum); }
-    }
+export function naiveCorrelate(job: CorrelateJob, v: Tensor, z: Tensor, dw: Tensor, db: Tensor | null): void {
+  const { B, groups, Cv, Cz, Lv, Lz, offsets } = job;
+  const K = offsets.length;
+  perItem(groups * Cv * Cz * K, {
+    name: `${job.name}.naive`,
+    reads: { v, z },
+    writes: { dw },
+    sizes: { B, groups, Cv, Cz, Lv, Lz, K },
+    body: `let k = i % u.K;
+let cz = i / u.K % u.Cz;
+let m = i / (u.K * u.Cz);
+let g = m / u.Cv;
+let d = ${offsets[0]} + i32(k) * ${K > 1 ? offsets[1] - offsets[0] : 0};
+var sum = 0.0;
+for (var b = 0u; b < u.B; b++) {
+  let vAt = (b * u.groups * u.Cv + m) * u.Lv;
+  let zAt = ((b * u.groups + g) * u.Cz + cz) * u.Lz;
+  for (var q = 0u; q < u.Lv; q++) {
+    let at = i32(q * ${job.inputStride}u) + d;
+    if (at >= 0 && at < i32(u.Lz)) { sum = fma(v[vAt + q], z[zAt + u32(at)], sum); }
   }
-  dw[i] ${job.add ? '+=' : '='} sum;
 }
-${db ? naiveBias(job) : ''}`,
-    },
-    { v, z, dw, ...(db ? { db } : {}) },
-    { ...job, n, K },
-    Math.ceil(Math.max(n, job.groups * Math.max(job.Cv, job.Cz)) / plainWorkgroup),
-  );
-}
-
-function naiveBias(job: CorrelateJob): string {
-  const [name, C, L] = job.bias === 'z' ? ['z', 'u.Cz', 'u.Lz'] : ['v', 'u.Cv', 'u.Lv'];
-  return `let channels = u.groups * ${C};
-if (i < channels) {
-  var sum = 0.0;
-  for (var b = 0u; b < u.B; b++) { for (var t = 0u; t < ${L}; t++) { sum += ${name}[(b * channels + i) * ${L} + t]; } }
-  db[i] = sum;
-}`;
+dw[i] ${job.add ? '+=' : '='} sum;`,
+  });
+  if (!db) return;
+  const [x, L] = job.bias === 'z' ? [z, Lz] : [v, Lv];
+  perItem(db.size, {
+    name: `${job.name}.naive.bias`,
+    reads: { x },
+    writes: { db },
+    sizes: { B, L },
+    body: `var sum = 0.0;
+for (var b = 0u; b < u.B; b++) { for (var t = 0u; t < u.L; t++) { sum += x[(b * u.n + i) * u.L + t]; } }
+db[i] = sum;`,
+  });
 }

@@ -7,7 +7,7 @@
 // Long kernels and large strides go to the naive kernel, one invocation an output, whose code does not grow.
 
 import type { Engine } from '../../engine/engine.ts';
-import { run } from '../../engine/run.ts';
+import { launch, perItem } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Activation, activate, activationFunctions } from '../activation.ts';
 import { axis, each, plainWorkgroup, shareLoads } from '../tile.ts';
@@ -35,12 +35,9 @@ export function slide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, y: Te
   const R = tileChannels(job, engine.lanes);
   const variants = [R, R / 2].filter((r) => r >= 1).map((r) => `channels${r}`);
   if (engine.gpu) variants.push(`staged${tileChannels(job, 0)}`);
-  const { bias } = job;
-  const variant = engine.plan.choose(keyOf(job), variants, () => ({
-    sizes: { x: x.size, w: w.size, y: y.size, ...(bias ? { bias: bias.size } : {}) },
-    run: (v, t) => tiledSlide(engine, { ...job, bias: t.bias ?? null }, v, t.x, t.w, t.y),
-  }));
-  tiledSlide(engine, job, variant, x, w, y);
+  engine.plan.run(keyOf(job), variants, { x, w, y, bias: job.bias }, (variant, { bias, ...t }) =>
+    tiledSlide(engine, { ...job, bias }, variant, t.x, t.w, t.y),
+  );
 }
 
 /** What the time of a sliding sum depends on. */
@@ -148,6 +145,7 @@ function tiledSlide(engine: Engine, job: SlideJob, variant: string, x: Tensor, w
   const IS = job.inputStride;
   const aligned = job.Lin % 4 === 0;
   const vector = job.Lout % (4 * OS) === 0;
+  const { B, groups, Cin, Cout, Lin, Lout, K } = job;
   const offsets = job.phases.flatMap((taps) => taps.flatMap((t) => each(4, (e) => e * IS + t.d)));
   const window = inputWindow('x', offsets, IS, aligned);
   const weights = isStaged ? stagedWeights(job, R) : weightOperand(job, R, lanes);
@@ -171,18 +169,12 @@ function tiledSlide(engine: Engine, job: SlideJob, variant: string, x: Tensor, w
   ${weights.loads}
   ${multiply}
 }`;
-  run(
-    engine,
+  launch(
     {
       name: job.name,
-      reads: { x: aligned ? 'vec4f' : 'f32', w: 'f32', ...(job.bias ? { bias: 'f32' } : {}) },
-      writes: { y: vector ? 'vec4f' : 'f32' },
-      uniforms: Object.fromEntries(
-        ['B', 'groups', 'Cin', 'Cout', 'Lin', 'Lout', 'K', 'positions', 'tilesQ', 'tilesC'].map((n) => [
-          n,
-          'u32',
-        ]),
-      ),
+      reads: { x: [aligned ? 'vec4f' : 'f32', x], w, bias: job.bias },
+      writes: { y: [vector ? 'vec4f' : 'f32', y] },
+      sizes: { B, groups, Cin, Cout, Lin, Lout, K, positions, tilesQ, tilesC },
       workgroup: width,
       subgroups: lanes > 0,
       declarations: [weights.declarations, activationFunctions(job.activation ?? 'none', 'vec4f')].join('\n'),
@@ -201,8 +193,6 @@ if (place < u.B * u.positions) {
   ${each(R, (r) => storeChannel(job, r, vector)).join('\n  ')}
 }`,
     },
-    { x, w, y, ...(job.bias ? { bias: job.bias } : {}) },
-    { ...job, positions, tilesQ, tilesC },
     tilesQ * tilesC * job.groups,
   );
 }
@@ -219,40 +209,30 @@ export function naiveSlide(engine: Engine, job: SlideJob, x: Tensor, w: Tensor, 
   const wAt = job.weightByInput
     ? '((g * u.Cin + ci) * u.Cout + co) * u.K'
     : '((g * u.Cout + co) * u.Cin + ci) * u.K';
-  const n = job.B * job.groups * job.Cout * job.Lout;
-  run(
-    engine,
-    {
-      name: `${job.name}.naive`,
-      reads: { x: 'f32', w: 'f32', taps: 'f32', ...(job.bias ? { bias: 'f32' } : {}) },
-      writes: { y: 'f32' },
-      uniforms: Object.fromEntries(['n', 'groups', 'Cin', 'Cout', 'Lin', 'Lout', 'K'].map((k) => [k, 'u32'])),
-      workgroup: plainWorkgroup,
-      declarations: activationFunctions(job.activation ?? 'none', 'f32'),
-      body: `let i = group * ${plainWorkgroup}u + lane;
-if (i < u.n) {
-  let t = i % u.Lout;
-  let co = i / u.Lout % u.Cout;
-  let g = i / (u.Lout * u.Cout) % u.groups;
-  let b = i / (u.Lout * u.Cout * u.groups);
-  let row = 5u * (t % ${OS}u);
-  let start = i32(t / ${OS}u * ${job.inputStride}u) + i32(taps[row + 3u]);
-  var sum = 0.0;
-  for (var ci = 0u; ci < u.Cin; ci++) {
-    let xAt = ((b * u.groups + g) * u.Cin + ci) * u.Lin;
-    let wAt = ${wAt} + u32(taps[row + 1u]);
-    for (var j = 0u; j < u32(taps[row]); j++) {
-      let at = start + i32(j) * i32(taps[row + 4u]);
-      if (at >= 0 && at < i32(u.Lin)) { sum = fma(x[xAt + u32(at)], w[wAt + j * u32(taps[row + 2u])], sum); }
-    }
+  const { B, groups, Cin, Cout, Lin, Lout, K } = job;
+  perItem(B * groups * Cout * Lout, {
+    name: `${job.name}.naive`,
+    reads: { x, w, taps: table, bias: job.bias },
+    writes: { y },
+    sizes: { groups, Cin, Cout, Lin, Lout, K },
+    declarations: activationFunctions(job.activation ?? 'none', 'f32'),
+    body: `let t = i % u.Lout;
+let co = i / u.Lout % u.Cout;
+let g = i / (u.Lout * u.Cout) % u.groups;
+let b = i / (u.Lout * u.Cout * u.groups);
+let row = 5u * (t % ${OS}u);
+let start = i32(t / ${OS}u * ${job.inputStride}u) + i32(taps[row + 3u]);
+var sum = 0.0;
+for (var ci = 0u; ci < u.Cin; ci++) {
+  let xAt = ((b * u.groups + g) * u.Cin + ci) * u.Lin;
+  let wAt = ${wAt} + u32(taps[row + 1u]);
+  for (var j = 0u; j < u32(taps[row]); j++) {
+    let at = start + i32(j) * i32(taps[row + 4u]);
+    if (at >= 0 && at < i32(u.Lin)) { sum = fma(x[xAt + u32(at)], w[wAt + j * u32(taps[row + 2u])], sum); }
   }
-  y[i] ${job.add ? '+=' : '='} ${result};
-}`,
-    },
-    { x, w, y, taps: table, ...(job.bias ? { bias: job.bias } : {}) },
-    { ...job, n },
-    Math.ceil(n / plainWorkgroup),
-  );
+}
+y[i] ${job.add ? '+=' : '='} ${result};`,
+  });
 }
 
 /** [count, first k, step of k, first d, step of d] of the taps of one phase. */

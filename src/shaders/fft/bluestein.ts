@@ -98,7 +98,7 @@ function chirpReader(source: Source, chirp: Tensor, inputs: number, L: number): 
   return {
     ...source,
     reads: { ...source.reads, chirp: ['vec2f', chirp] },
-    uniforms: { ...source.uniforms, inputs },
+    sizes: { ...source.sizes, inputs },
     load: (x, e, r, R) => {
       if (!wanted(r, R, inputs, L)) return `let ${x}r = V(); let ${x}i = V();`;
       return `let ${x}e = min(${e}, u.inputs - 1u); let ${x}c = select(vec2f(), chirp[${x}e], ${e} < u.inputs);
@@ -113,7 +113,7 @@ function chirpWriter(target: Target, name: string, table: Tensor, outputs: numbe
   return {
     ...target,
     reads: { ...target.reads, [name]: ['vec2f', table] },
-    uniforms: { ...target.uniforms, outputs },
+    sizes: { ...target.sizes, outputs },
     store: (e, re, im, r, R) => {
       if (!wanted(r, R, outputs, L)) return '';
       const product = `let c = ${name}[${e}]; let yr = ${re} * c.x - ${im} * c.y; let yi = ${re} * c.y + ${im} * c.x;`;

@@ -9,7 +9,7 @@
 
 import type { Engine } from '../../engine/engine.ts';
 import type { Element } from '../../engine/kernel.ts';
-import { run } from '../../engine/run.ts';
+import { type Job, launch } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 
 export interface Columns {
@@ -58,13 +58,10 @@ export function at(c: Columns, row: string, rows: number, parts: 1 | 2, part: 0 
   return c.lanes === 1 ? `${index} + ${part}u` : `${index} + ${part * c.lanes}u + lane`;
 }
 
-export interface Port {
-  reads?: Record<string, [Element, Tensor]>;
-  writes?: Record<string, [Element, Tensor]>;
-  /** Unsigned, or float where the name is in `floats`. */
-  uniforms?: Record<string, number>;
-  floats?: Record<string, number>;
-  declarations?: string;
+/** A part of a kernel: some of its tensors, numbers and declarations. */
+export interface Port extends Pick<Job, 'sizes' | 'floats' | 'declarations'> {
+  reads?: Record<string, readonly [Element, Tensor]>;
+  writes?: Record<string, readonly [Element, Tensor]>;
 }
 
 /** WGSL of what a body may know of the column `col`. */
@@ -72,50 +69,29 @@ const place = `let live = col < u.B * u.pairs;
 let b = min(col / u.pairs, u.B - 1u);
 let frame = (col - b * u.pairs) * ${width}u;`;
 
-interface Grid {
-  workgroup: number;
-  groups: number;
-  /** More uniforms. */
-  sizes?: Record<string, number>;
-}
-
-/** One dispatch with the tensors, uniforms and declarations of some ports. */
+/** One dispatch with the tensors, numbers and declarations of some ports. */
 function runPorts(
-  engine: Engine,
   name: string,
-  c: Columns,
-  grid: Grid,
+  { B, pairs, frames }: Columns,
+  workgroup: number,
+  groups: number,
   ports: readonly Port[],
   body: string,
 ): void {
-  const merged = <T>(pick: (p: Port) => Record<string, T> | undefined): Record<string, T> =>
-    Object.assign({}, ...ports.map((p) => pick(p) ?? {}));
-  const reads = merged((p) => p.reads);
-  const writes = merged((p) => p.writes);
-  const sizes = { ...grid.sizes, B: c.B, pairs: c.pairs, frames: c.frames, ...merged((p) => p.uniforms) };
-  const floats = merged((p) => p.floats);
-  const element = (o: Record<string, [Element, Tensor]>) =>
-    Object.fromEntries(Object.entries(o).map(([k, [type]]) => [k, type]));
-  const tensors = Object.entries({ ...reads, ...writes }).map(([k, [, t]]) => [k, t]);
-  run(
-    engine,
+  const all = <K extends keyof Port>(key: K): NonNullable<Port[K]> =>
+    Object.assign({}, ...ports.map((p) => p[key]));
+  launch(
     {
       name,
-      reads: element(reads),
-      writes: element(writes),
-      uniforms: {
-        ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])),
-        ...Object.fromEntries(Object.keys(floats).map((k) => [k, 'f32' as const])),
-      },
-      workgroup: grid.workgroup,
-      declarations: [`alias V = ${valueType};`, ...new Set(ports.map((p) => p.declarations ?? ''))].join(
-        '\n',
-      ),
+      reads: all('reads'),
+      writes: all('writes'),
+      sizes: { B, pairs, frames, ...all('sizes') },
+      floats: all('floats'),
+      workgroup,
+      declarations: [`alias V = ${valueType};`, ...new Set(ports.map((p) => p.declarations))].join('\n'),
       body,
     },
-    Object.fromEntries(tensors),
-    { ...sizes, ...floats },
-    grid.groups,
+    groups,
   );
 }
 
@@ -125,21 +101,20 @@ function runPorts(
  * column exists), `V`.
  */
 export function dispatch(
-  engine: Engine,
   name: string,
   c: Columns,
   items: number,
   ports: readonly Port[],
   body: string,
 ): void {
-  const sizes = { items };
+  const all = [{ sizes: { items } }, ...ports];
   if (c.lanes > 1) {
     const text = `let item = group % u.items;
 let tile = group / u.items;
 let col = tile * ${c.lanes}u + lane;
 ${place}
 ${body}`;
-    runPorts(engine, name, c, { workgroup: c.lanes, groups: items * c.tiles, sizes }, ports, text);
+    runPorts(name, c, c.lanes, items * c.tiles, all, text);
     return;
   }
   const text = `let index = group * ${rowsWorkgroup}u + lane;
@@ -150,8 +125,7 @@ let col = tile;
 ${place}
 ${body}
 }`;
-  const groups = Math.ceil((items * c.pairs) / rowsWorkgroup);
-  runPorts(engine, name, c, { workgroup: rowsWorkgroup, groups, sizes }, ports, text);
+  runPorts(name, c, rowsWorkgroup, Math.ceil((items * c.pairs) / rowsWorkgroup), all, text);
 }
 
 /**
@@ -161,7 +135,6 @@ ${body}
  * neighbouring turns of a row: whatever is contiguous in memory. All reach its barriers.
  */
 export function dispatchGroups(
-  engine: Engine,
   name: string,
   c: Columns,
   { workgroup, perGroup }: { workgroup: number; perGroup: number },
@@ -183,8 +156,7 @@ let lane = col % ${c.lanes}u;
 ${body}
 }`;
   const columns = c.tiles * c.lanes;
-  const groups = Math.ceil(columns / perGroup);
-  runPorts(engine, name, c, { workgroup, groups, sizes: { columns } }, ports, text);
+  runPorts(name, c, workgroup, Math.ceil(columns / perGroup), [{ sizes: { columns } }, ...ports], text);
 }
 
 /** Stores the parts of `value` that exist; `index` gives the place of frame `frame + i`. */

@@ -8,7 +8,7 @@
 import { ShapeError } from '../../engine/errors.ts';
 import { record } from '../../engine/op.ts';
 import { fill } from '../../engine/primitives.ts';
-import { shapeText, type Tensor } from '../../engine/tensor.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { rowColumns } from './columns.ts';
 import type { BinWeights } from './passes.ts';
 import { complexRows, realRows } from './ports.ts';
@@ -26,9 +26,7 @@ function scaleOf(op: string, norm: FftNorm, n: number, direction: 'forward' | 'b
 /** The shape without the last axis of 2. */
 function complexShape(op: string, x: Tensor): number[] {
   if (x.rank < 2 || x.shape[x.rank - 1] !== 2)
-    throw new ShapeError(
-      `${op}: x ${shapeText(x.shape)}; it must be (..., n, 2), real and imaginary part last`,
-    );
+    throw new ShapeError(`${op}: x ${x}; it must be (..., n, 2), real and imaginary part last`);
   return x.shape.slice(0, -1);
 }
 

@@ -3,7 +3,7 @@
 // source: frames exist only in a transform's registers. Going back, one invocation adds up one sample: the elements
 // of all frames that cover it, and in a gradient also those of its images in the padding.
 
-import { run } from '../../engine/run.ts';
+import { launch } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { at, type Columns, parts, valueType, width } from './columns.ts';
 import type { Source, Target } from './ports.ts';
@@ -53,7 +53,7 @@ const imagesOf: Record<PadMode, string> = {
 export function waveFrames(wave: Tensor, f: Framing): Source {
   return {
     reads: { wave: ['f32', wave], window: ['f32', f.window] },
-    uniforms: { T: wave.shape[1], hop: f.hop, offset: f.offset },
+    sizes: { T: wave.shape[1], hop: f.hop, offset: f.offset },
     declarations: `fn sampleAt(row: u32, p: i32) -> f32 {
   ${sampleIn[f.padMode]}
 }
@@ -121,13 +121,13 @@ export function overlapAdd(o: OverlapAdd): void {
   const [B, T] = wave.shape;
   const workgroup = 64;
   const blocks = Math.ceil(T / workgroup);
-  run(
-    wave.engine,
+  launch(
     {
       name: o.name,
-      reads: { frames: 'f32', ...(factor ? { factor: 'f32' } : {}) },
-      writes: { wave: 'f32', ...(momentum ? { ahead: 'f32' } : {}) },
-      uniforms: { T: 'u32', blocks: 'u32', offset: 'u32', pairs: 'u32', frameCount: 'u32', m: 'f32' },
+      reads: { frames, factor },
+      writes: { wave, ahead: momentum?.ahead },
+      sizes: { T, blocks, offset: o.framing.offset, pairs: columns.pairs, frameCount: columns.frames },
+      floats: { m: momentum?.m ?? 0 },
       workgroup,
       declarations: overlapFunction(o),
       body: `let row = group / u.blocks;
@@ -140,15 +140,6 @@ if (t < u.T) {
   ${momentum ? 'ahead[i] = value - u.m * wave[i];' : ''}
   wave[i] = value;
 }`,
-    },
-    { frames, ...(factor ? { factor } : {}), wave, ...(momentum ? { ahead: momentum.ahead } : {}) },
-    {
-      T,
-      blocks,
-      offset: o.framing.offset,
-      pairs: columns.pairs,
-      frameCount: columns.frames,
-      m: momentum?.m ?? 0,
     },
     B * blocks,
   );

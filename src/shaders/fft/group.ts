@@ -6,6 +6,7 @@
 // and back, not normalised: Z[k] = (X[k] + conj X[N-k]) + i w^-k (X[k] - conj X[N-k]).
 
 import type { Engine } from '../../engine/engine.ts';
+import { mapped } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { Code, type Complex, complexDft, rotate } from './butterfly.ts';
 import { type Columns, dispatchGroups, type Port } from './columns.ts';
@@ -112,7 +113,6 @@ function groupTransform(engine: Engine, w: Work, reader: LineReader, end: End): 
   const text = 'writer' in end ? '' : end.text;
   const perGroup = cells / w.N;
   dispatchGroups(
-    engine,
     `${w.name}.group`,
     w.columns,
     { workgroup, perGroup },
@@ -183,7 +183,7 @@ let ${x}i = ${x}s.zw + ${x}w.x * ${x}d.xy - ${x}w.y * ${x}d.zw;`;
   groupTransform(engine, { name, columns, N, sign: 1, circle: n }, bins, { writer });
 }
 
-const tensorsOf = (port: Port) => Object.entries({ ...port.reads, ...port.writes });
+const tensorsOf = (port: Port) => ({ ...port.reads, ...port.writes });
 
 /** A port with other tensors under the same names. */
 function rebound<P extends Port>(port: P, tensors: Record<string, Tensor>): P {
@@ -215,9 +215,8 @@ export function eitherWay<From extends Port, To extends Port>(
   const fits = engine.gpu && N >= least && N <= cells;
   const variants = fits ? (['group', 'passes'] as const) : (['passes'] as const);
   const { B, frames, lanes } = columns;
-  const chosen = engine.plan.choose(`${key} ${B}x${frames} by ${lanes}`, variants, () => ({
-    sizes: Object.fromEntries([...tensorsOf(from), ...tensorsOf(to)].map(([name, [, t]]) => [name, t.size])),
-    run: (variant, t) => ways[variant as keyof Ways<From, To>](rebound(from, t), rebound(to, t)),
-  }));
-  ways[chosen as keyof Ways<From, To>](from, to);
+  const tensors = mapped({ ...tensorsOf(from), ...tensorsOf(to) }, ([, t]) => t);
+  engine.plan.run(`${key} ${B}x${frames} by ${lanes}`, variants, tensors, (variant, t) =>
+    ways[variant as keyof Ways<From, To>](rebound(from, t), rebound(to, t)),
+  );
 }

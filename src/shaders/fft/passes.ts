@@ -130,7 +130,7 @@ function linePass(
     code.lines.push(writer.store(e, y.re, y.im, r, R));
   });
   const name = `${p.name}.${p.count > 1 ? 'lines' : 'pass'}${R}`;
-  dispatch(engine, name, p.columns, p.count * step, ports, code.lines.join('\n'));
+  dispatch(name, p.columns, p.count * step, ports, code.lines.join('\n'));
 }
 
 export interface ComplexTransform {
@@ -175,8 +175,6 @@ export interface RealTransform {
   weights: BinWeights;
 }
 
-export const weightUniforms = (w: BinWeights) => ({ edge: w.edge, middle: w.middle });
-
 /**
  * Bins 0 .. n/2 of a real transform, each times its weight: source elements 0 .. n-1, target elements 0 .. n/2.
  */
@@ -203,8 +201,8 @@ function realByPasses(engine: Engine, p: RealTransform, source: Source, target: 
       const w = edge ? 'u.edge' : 'u.middle';
       code.lines.push(target.store(`${k}u`, `(${y.re} * ${w})`, edge ? 'V()' : `(${y.im} * ${w})`));
     });
-    const ports = [source, target, { floats: weightUniforms(p.weights) }];
-    dispatch(engine, `${name}.real${R}`, columns, 1, ports, code.lines.join('\n'));
+    const ports = [source, target, { floats: { ...p.weights } }];
+    dispatch(`${name}.real${R}`, columns, 1, ports, code.lines.join('\n'));
     return;
   }
   engine.scope(() => {
@@ -217,7 +215,7 @@ function realByPasses(engine: Engine, p: RealTransform, source: Source, target: 
       code.lines.push(scratch.target.store(`${k * M}u + item`, z.re, z.im));
     });
     const ports = [source, scratch.target, w.port];
-    dispatch(engine, `${name}.real${R}`, columns, M, ports, code.lines.join('\n'));
+    dispatch(`${name}.real${R}`, columns, M, ports, code.lines.join('\n'));
     linePasses(engine, lines, scratch.reader, binWriter(p, R, M, target));
   });
 }
@@ -226,7 +224,7 @@ function realByPasses(engine: Engine, p: RealTransform, source: Source, target: 
 function binWriter(p: RealTransform, R: number, M: number, target: Target): LineWriter {
   return {
     ...target,
-    floats: { ...target.floats, ...weightUniforms(p.weights) },
+    floats: { ...target.floats, ...p.weights },
     store: (e, re, im, r, radix) => {
       const k = `(line + ${R}u * ${e})`;
       const isEdge = r === 0 || 2 * r === radix ? `(line == 0u && ${e} == ${r === 0 ? 0 : M / 2}u)` : null;
@@ -254,13 +252,13 @@ function hermitianByPasses(engine: Engine, p: RealTransform, source: Source, tar
   const { n, columns, name } = p;
   const { R, radices } = realPlan(n);
   const M = n / R;
-  const floats: Port = { floats: weightUniforms(p.weights) };
+  const floats: Port = { floats: { ...p.weights } };
   const code = new Code();
   const finish = (X: Complex[], ports: Port[]) => {
     hermitianDft(code, X).forEach((y, r) => {
       code.lines.push(target.store(`(item + ${r * M}u)`, y, ''));
     });
-    dispatch(engine, `${name}.real${R}`, columns, M, [...ports, target], code.lines.join('\n'));
+    dispatch(`${name}.real${R}`, columns, M, [...ports, target], code.lines.join('\n'));
   };
   if (M === 1) {
     const X = Array.from({ length: Math.floor(R / 2) + 1 }, (_, k) => {
@@ -290,7 +288,7 @@ function hermitianByPasses(engine: Engine, p: RealTransform, source: Source, tar
 function binReader(p: RealTransform, R: number, M: number, source: Source): LineReader {
   return {
     ...source,
-    floats: { ...source.floats, ...weightUniforms(p.weights) },
+    floats: { ...source.floats, ...p.weights },
     load: (x, e, r, radix) => {
       const k = `(line + ${R}u * ${e})`;
       const upper = 2 * r >= radix;

@@ -105,10 +105,10 @@ export function realRows(
         (i) => inRow(name, i, e),
       ),
   );
-  const uniforms = { [`${name}Length`]: length };
+  const sizes = { [`${name}Length`]: length };
   return {
-    source: { reads: { [name]: ['f32', t] }, uniforms, load },
-    target: { writes: { [name]: ['f32', t] }, uniforms, store },
+    source: { reads: { [name]: ['f32', t] }, sizes, load },
+    target: { writes: { [name]: ['f32', t] }, sizes, store },
   };
 }
 
@@ -142,10 +142,10 @@ export function complexRows(
 ): { source: Source; target: Target } {
   const whole = interleaved(name, (i, e) => inRow(name, i, e));
   const { load, store } = fitted(name, length, count, true, whole.load, whole.store);
-  const uniforms = { [`${name}Length`]: length };
+  const sizes = { [`${name}Length`]: length };
   return {
-    source: { reads: { [name]: ['vec2f', t] }, uniforms, load },
-    target: { writes: { [name]: ['vec2f', t] }, uniforms, store },
+    source: { reads: { [name]: ['vec2f', t] }, sizes, load },
+    target: { writes: { [name]: ['vec2f', t] }, sizes, store },
   };
 }
 
@@ -155,10 +155,10 @@ export function spectrogram(name: string, t: Tensor, F: number): { source: Sourc
     name,
     (i, e) => `(b * u.${name}F + ${e}) * u.frames + min(frame + ${i}u, u.frames - 1u)`,
   );
-  const uniforms = { [`${name}F`]: F };
+  const sizes = { [`${name}F`]: F };
   return {
-    source: { reads: { [name]: ['vec2f', t] }, uniforms, load },
-    target: { writes: { [name]: ['vec2f', t] }, uniforms, store },
+    source: { reads: { [name]: ['vec2f', t] }, sizes, load },
+    target: { writes: { [name]: ['vec2f', t] }, sizes, store },
   };
 }
 

@@ -43,7 +43,7 @@ export function complexTransform(engine: Engine, p: ComplexTransform, source: So
 function weighing(n: number, edge: number, middle: number) {
   const isEdge = (e: string) => `(${e} == 0u || ${e} == u.nyquist)`;
   return {
-    uniforms: { nyquist: n % 2 === 0 ? n / 2 : 0 },
+    sizes: { nyquist: n % 2 === 0 ? n / 2 : 0 },
     floats: { edge, middle },
     re: (e: string) => `select(u.middle, u.edge, ${isEdge(e)})`,
     im: (e: string) => `select(u.middle, 0.0, ${isEdge(e)})`,
@@ -61,7 +61,7 @@ export function realTransform(engine: Engine, p: RealTransform, source: Source, 
   const complex: Source = { ...source, load: (x, e) => `${source.load(x, e)} let ${x}i = V();` };
   const weighed: Target = {
     ...target,
-    uniforms: { ...target.uniforms, ...w.uniforms },
+    sizes: { ...target.sizes, ...w.sizes },
     floats: { ...target.floats, ...w.floats },
     store: (e, re, im) => target.store(e, `(${re} * ${w.re(e)})`, `(${im} * ${w.im(e)})`),
   };
@@ -81,7 +81,7 @@ export function hermitianTransform(engine: Engine, p: RealTransform, source: Sou
   const w = weighing(n, p.weights.edge, 2 * p.weights.middle);
   const weighed: Source = {
     ...source,
-    uniforms: { ...source.uniforms, ...w.uniforms },
+    sizes: { ...source.sizes, ...w.sizes },
     floats: { ...source.floats, ...w.floats },
     load: (x, e) =>
       `${source.load(`${x}w`, e)} let ${x}r = ${x}wr * ${w.re(e)}; let ${x}i = ${x}wi * ${w.im(e)};`,

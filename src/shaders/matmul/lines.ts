@@ -7,7 +7,7 @@
 
 import type { Engine } from '../../engine/engine.ts';
 import type { Element } from '../../engine/kernel.ts';
-import { run } from '../../engine/run.ts';
+import { launch } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { activationFunctions } from '../activation.ts';
 import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
@@ -67,7 +67,7 @@ export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tenso
   const width = lanes || plainWorkgroup;
   const rows = rowsOperand(p, R, lanes);
   const columns = columnsOperand(p);
-  const vector = storesVectors(p);
+  const vector = storesVectors(p) ? 'vec4f' : 'f32';
   const multiply = each(4, (k) =>
     [
       `let w${k} = ${columns.value(0, k)};`,
@@ -87,13 +87,12 @@ export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tenso
 }`;
   const tilesN = Math.ceil(p.N / (4 * width));
   const tilesM = Math.ceil(p.M / R);
-  run(
-    engine,
+  launch(
     {
       name: p.name,
-      reads: { a: rows.element, b: columns.element, ...(p.bias ? { bias: vector ? 'vec4f' : 'f32' } : {}) },
-      writes: { c: vector ? 'vec4f' : 'f32', ...(p.rowSums ? { rowSums: 'f32' } : {}) },
-      uniforms: { M: 'u32', N: 'u32', K: 'u32', tilesN: 'u32', tilesM: 'u32' },
+      reads: { a: [rows.element, A], b: [columns.element, B], bias: p.bias && [vector, p.bias] },
+      writes: { c: [vector, C], rowSums: p.rowSums },
+      sizes: { M: p.M, N: p.N, K: p.K, tilesN, tilesM },
       workgroup: width,
       subgroups: lanes > 0,
       declarations: [
@@ -122,14 +121,6 @@ if (column < u.N) {
 }
 ${p.rowSums ? sums : ''}`,
     },
-    {
-      a: A,
-      b: B,
-      c: C,
-      ...(p.bias ? { bias: p.bias } : {}),
-      ...(p.rowSums ? { rowSums: p.rowSums } : {}),
-    },
-    { M: p.M, N: p.N, K: p.K, tilesN, tilesM },
     tilesN * tilesM * (p.batches ?? 1),
   );
 }

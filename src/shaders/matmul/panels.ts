@@ -8,9 +8,8 @@
 // by all invocations from the values they hold: an addition for four products, but no branch around workgroup memory,
 // with which lavapipe compiled for 5 s instead of 2.
 
-import type { Engine } from '../../engine/engine.ts';
 import type { Element } from '../../engine/kernel.ts';
-import { run } from '../../engine/run.ts';
+import { launch } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { activationFunctions } from '../activation.ts';
 import { axis, each, quad } from '../tile.ts';
@@ -148,28 +147,19 @@ ${p.rowSums ? `if (n == 0u) { ${each(4, (r) => `if (m + ${r}u < u.M) { rowSums[p
 }
 
 /** Tiles of T x T, T 32 or 64. With several slices C holds one product for each (slice, batch), rowSums M for each. */
-export function panels(
-  engine: Engine,
-  p: Product,
-  T: number,
-  slices: number,
-  A: Tensor,
-  B: Tensor,
-  C: Tensor,
-): void {
+export function panels(p: Product, T: number, slices: number, A: Tensor, B: Tensor, C: Tensor): void {
   const { a, b } = operands(p, T);
   const vector = storesVectors(p) ? 'vec4f' : 'f32';
   const tilesN = Math.ceil(p.N / T);
   const tilesM = Math.ceil(p.M / T);
   const batches = p.batches ?? 1;
   const sliceK = Math.ceil(p.K / slices / panelDepth) * panelDepth;
-  run(
-    engine,
+  launch(
     {
       name: p.name,
-      reads: { a: a.element, b: b.element, ...(p.bias ? { bias: vector } : {}) },
-      writes: { c: vector, ...(p.rowSums ? { rowSums: 'f32' } : {}) },
-      uniforms: { M: 'u32', N: 'u32', K: 'u32', tilesN: 'u32', tilesM: 'u32', batches: 'u32', sliceK: 'u32' },
+      reads: { a: [a.element, A], b: [b.element, B], bias: p.bias && [vector, p.bias] },
+      writes: { c: [vector, C], rowSums: p.rowSums },
+      sizes: { M: p.M, N: p.N, K: p.K, tilesN, tilesM, batches, sliceK },
       workgroup: (T / 4) ** 2,
       declarations: [
         a.declarations,
@@ -178,14 +168,6 @@ export function panels(
       ].join('\n'),
       body: body(p, T, a, b),
     },
-    {
-      a: A,
-      b: B,
-      c: C,
-      ...(p.bias ? { bias: p.bias } : {}),
-      ...(p.rowSums ? { rowSums: p.rowSums } : {}),
-    },
-    { M: p.M, N: p.N, K: p.K, tilesN, tilesM, batches, sliceK },
     tilesN * tilesM * batches * slices,
   );
 }

@@ -21,12 +21,12 @@ export interface Product {
   transposeA: boolean;
   transposeB: boolean;
   /** N values added to every row. */
-  bias?: Tensor;
+  bias?: Tensor | null;
   activation?: Activation;
   /** Add to what C holds. */
   add?: boolean;
   /** Receives the sums of A over K, M values: the bias gradient when A is a transposed gradient. */
-  rowSums?: Tensor;
+  rowSums?: Tensor | null;
 }
 
 /** Rows of a tile: as many as fit the work without idle rows, 4 to 16. */
@@ -80,34 +80,23 @@ function keyOf(p: Product): string {
 
 /** Records the dispatch of one product. Operands are flat; the caller checked all shapes. */
 export function product(engine: Engine, p: Product, A: Tensor, B: Tensor, C: Tensor): void {
-  const variant = engine.plan.choose(keyOf(p), variantsOf(engine, p), () => ({
-    sizes: {
-      A: A.size,
-      B: B.size,
-      C: C.size,
-      ...(p.bias ? { bias: p.N } : {}),
-      ...(p.rowSums ? { rowSums: p.M } : {}),
-    },
-    run: (v, t) => compute(engine, { ...p, bias: t.bias, rowSums: t.rowSums }, v, t.A, t.B, t.C),
-  }));
-  compute(engine, p, variant, A, B, C);
-}
-
-function compute(engine: Engine, p: Product, variant: string, A: Tensor, B: Tensor, C: Tensor): void {
-  const number = Number(variant.replace(/^[a-z]+/, ''));
-  if (variant.startsWith('rows')) lines(engine, p, number, A, B, C);
-  else if (variant.startsWith('tile')) panels(engine, p, number, 1, A, B, C);
-  else split(engine, p, number, A, B, C);
+  const tensors = { A, B, C, bias: p.bias, rowSums: p.rowSums };
+  engine.plan.run(keyOf(p), variantsOf(engine, p), tensors, (variant, { A, B, C, ...t }) => {
+    const bound = { ...p, ...t };
+    const number = Number(variant.replace(/^[a-z]+/, ''));
+    if (variant.startsWith('rows')) lines(engine, bound, number, A, B, C);
+    else if (variant.startsWith('tile')) panels(bound, number, 1, A, B, C);
+    else split(engine, bound, number, A, B, C);
+  });
 }
 
 /** Slices of K into scratch, then their sum. */
 function split(engine: Engine, p: Product, slices: number, A: Tensor, B: Tensor, C: Tensor): void {
-  const { bias, activation, add, rowSums, ...bare } = p;
+  const { name, bias, activation, add, rowSums, ...bare } = p;
   engine.scope(() => {
     const parts = engine.empty([slices, C.size]);
     const beside = rowSums && { parts: engine.empty([slices, p.M]), y: rowSums };
-    const sliced = { ...bare, ...(beside ? { rowSums: beside.parts } : {}) };
-    panels(engine, sliced, tileSide(p), slices, A, B, parts);
-    sumSlices(engine, { name: p.name, slices, bias, activation, add }, parts, C, beside);
+    panels({ ...bare, name, rowSums: beside?.parts }, tileSide(p), slices, A, B, parts);
+    sumSlices({ name, slices, bias, activation, add }, parts, C, beside);
   });
 }

@@ -1,12 +1,10 @@
 // y = (x - mean) rstd w + b, and its gradients, for any way of grouping: elements of a group share mean and rstd.
 //   dx = rstd (dy w - mean of dy w - h mean of (dy w h)),  h = (x - mean) rstd;  dw = sum of dy h;  db = sum of dy
 
+import { perItem } from '../../engine/launch.ts';
 import { type Gradients, record } from '../../engine/op.ts';
-import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Grouping, sumPairs } from './sums.ts';
-
-const workgroup = 64;
 
 /** Element i of x has weight (i / inner) % count. */
 interface Affine {
@@ -31,35 +29,22 @@ function perElement(
   more: Record<string, Tensor>,
   expression: string,
 ): void {
-  const inputs = { ...more, ...(m.w ? { w: m.w } : {}), ...(m.b ? { b: m.b } : {}) };
-  const named = Object.fromEntries(
-    Object.entries(inputs).filter(
-      ([k]) => k in more || new RegExp(`\\b${k === 'w' ? 'weight' : 'bias'}\\b`).test(expression),
-    ),
-  );
   const { G, Q, P } = m.groups;
-  const sizes = { n: y.size, G, Q, count: m.affine.count, inner: m.affine.inner };
-  run(
-    y.engine,
-    {
-      name,
-      reads: Object.fromEntries(Object.keys(named).map((k) => [k, 'f32' as const])),
-      writes: { y: 'f32' },
-      uniforms: { ...Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])), share: 'f32' },
-      workgroup,
-      body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let g = i / u.Q % u.G;
-  let a = i / u.inner % u.count;
-  ${named.w ? 'let weight = w[a];' : 'let weight = 1.0;'}
-  ${named.b ? 'let bias = b[a];' : 'let bias = 0.0;'}
-  y[i] = ${expression};
-}`,
-    },
-    { ...named, y },
-    { ...sizes, share: 1 / (P * Q) },
-    Math.ceil(y.size / workgroup),
-  );
+  const named = (name: string, t: Tensor | null) => (expression.includes(name) ? t : null);
+  const w = named('weight', m.w);
+  const b = named('bias', m.b);
+  perItem(y.size, {
+    name,
+    reads: { ...more, w, b },
+    writes: { y },
+    sizes: { G, Q, ...m.affine },
+    floats: { share: 1 / (P * Q) },
+    body: `let g = i / u.Q % u.G;
+let a = i / u.inner % u.count;
+let weight = ${w ? 'w[a]' : '1.0'};
+let bias = ${b ? 'b[a]' : '0.0'};
+y[i] = ${expression};`,
+  });
 }
 
 /** WGSL of h of element i in group g, in a kernel that reads x and stats. */
@@ -71,12 +56,16 @@ export function normalise(m: Normalised, stats: Tensor, own: boolean): Tensor {
   const { engine } = x;
   const y = engine.empty(x.shape);
   perElement(name, y, m, { x, stats }, `${standard()} * weight + bias`);
-  const inputs = [x, ...(w ? [w] : []), ...(b ? [b] : [])];
-  return record(name, inputs, [y], (g) => {
-    const dy = g.out();
-    if (g.needs(0)) inputGradient(m, stats, own, dy, g);
-    if (w || b) affineGradient(m, stats, dy, g);
-  });
+  return record(
+    name,
+    [x, w, b].filter((t) => t !== null),
+    [y],
+    (g) => {
+      const dy = g.out();
+      if (g.needs(0)) inputGradient(m, stats, own, dy, g);
+      if (w || b) affineGradient(m, stats, dy, g);
+    },
+  );
 }
 
 function inputGradient(m: Normalised, stats: Tensor, own: boolean, dy: Tensor, g: Gradients): void {
@@ -94,7 +83,7 @@ function inputGradient(m: Normalised, stats: Tensor, own: boolean, dy: Tensor, g
     {
       name: `${name}.dx.sums`,
       inputs: { x, stats, dy, ...(w ? { w } : {}) },
-      uniforms: { count: affine.count, inner: affine.inner },
+      uniforms: { ...affine },
       expression: `${weighted} * vec2f(1.0, ${standard()})`,
     },
     { writes: { sums }, body: 'sums[2u * g] = sum.x; sums[2u * g + 1u] = sum.y;' },

@@ -3,11 +3,9 @@
 // the sums into what is wanted.
 
 import type { Engine } from '../../engine/engine.ts';
-import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { byTeam, type Team, teamSize } from '../team.ts';
 
-const workgroup = 64;
 /** Invocations a sum is spread over when there are few groups. */
 const wantedThreads = 1024;
 /** Workgroups a sum is spread over on a GPU, and the least elements of an invocation there. */
@@ -33,18 +31,13 @@ interface Pair {
 /** What a finished pair `sum` of group g is turned into. */
 interface Finish {
   writes: Record<string, Tensor>;
-  reads?: Record<string, Tensor>;
-  floats?: Record<string, number>;
   body: string;
 }
-
-const element = (tensors: object) => Object.fromEntries(Object.keys(tensors).map((k) => [k, 'f32' as const]));
 
 /** How a group's N elements are cut into chunks, one an invocation or a workgroup. */
 export function chunksOf({ P, G, Q }: Grouping, team: Team): { N: number; chunk: number; chunks: number } {
   const N = P * Q;
-  const [wanted, least] =
-    team.workgroup === teamSize ? [wantedGroups, leastTurns * teamSize] : [wantedThreads, 32];
+  const [wanted, least] = team.size > 1 ? [wantedGroups, leastTurns * teamSize] : [wantedThreads, 32];
   const chunk = Math.max(least, Math.ceil(N / Math.max(1, Math.ceil(wanted / G))));
   return { N, chunk, chunks: Math.ceil(N / chunk) };
 }
@@ -55,72 +48,43 @@ export const forTeams = ({ P, Q }: Grouping): boolean => P * Q > teamSize;
 /** Sums a pair over every group, and finishes each. */
 export function sumPairs(engine: Engine, grouping: Grouping, pair: Pair, finish: Finish): void {
   const { P, G, Q } = grouping;
-  const { reads = {}, writes } = finish;
-  const key = `${pair.name} ${P}x${G}x${Q}`;
-  byTeam(engine, key, forTeams(grouping), workgroup, { ...pair.inputs, ...reads, ...writes }, (team, t) => {
+  const { inputs, name } = pair;
+  const key = `${name} ${P}x${G}x${Q}`;
+  byTeam(engine, key, forTeams(grouping), { ...inputs, ...finish.writes }, (team, t) => {
     const of = (names: object) => Object.fromEntries(Object.keys(names).map((k) => [k, t[k]]));
-    const bound = { ...finish, reads: of(reads), writes: of(writes) };
-    sumChunks(engine, grouping, team, { ...pair, inputs: of(pair.inputs) }, bound);
-  });
+    const { N, chunk, chunks } = chunksOf(grouping, team);
+    const declarations = team.functions('vec2f', 'sum');
+    engine.scope(() => {
+      const part = ['vec2f', engine.empty([G, chunks, 2])] as const;
+      team.run(G * chunks, {
+        name,
+        reads: of(inputs),
+        writes: { part },
+        sizes: { chunk, chunks, N, G, Q, ...pair.uniforms },
+        declarations,
+        body: `let g = i / u.chunks;
+let start = i % u.chunks * u.chunk;
+let end = min(start + u.chunk, u.N);
+var own = vec2f();
+for (var e = start + ${team.first}; e < end; e += ${team.step}) {
+  let i = (e / u.Q * u.G + g) * u.Q + e % u.Q;
+  own += ${pair.expression};
 }
-
-function sumChunks(engine: Engine, grouping: Grouping, team: Team, pair: Pair, finish: Finish): void {
-  const { G, Q } = grouping;
-  const { N, chunk, chunks } = chunksOf(grouping, team);
-  const declarations = team.functions('vec2f', 'sum');
-  engine.scope(() => {
-    const part = engine.empty([G, chunks, 2]);
-    const sizes = { n: G * chunks, chunk, chunks, N, G, Q, ...pair.uniforms };
-    run(
-      engine,
-      {
-        name: pair.name,
-        reads: element(pair.inputs),
-        writes: { part: 'vec2f' },
-        uniforms: Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const])),
-        workgroup: team.workgroup,
+let sum = ${team.sum('own')};
+${team.leader('part[i] = sum;')}`,
+      });
+      team.run(G, {
+        name: `${name}.finish`,
+        reads: { part },
+        writes: of(finish.writes),
+        sizes: { chunks },
         declarations,
-        body: team.body(
-          'j',
-          'u.n',
-          `let g = j / u.chunks;
-  let start = j % u.chunks * u.chunk;
-  let end = min(start + u.chunk, u.N);
-  var own = vec2f();
-  for (var e = start + ${team.first}; e < end; e += ${team.step}) {
-    let i = (e / u.Q * u.G + g) * u.Q + e % u.Q;
-    own += ${pair.expression};
-  }
-  let sum = ${team.sum('own')};
-  ${team.leader('part[j] = sum;')}`,
-        ),
-      },
-      { ...pair.inputs, part },
-      sizes,
-      team.groups(G * chunks),
-    );
-    const { writes, reads = {}, floats = {}, body } = finish;
-    run(
-      engine,
-      {
-        name: `${pair.name}.finish`,
-        reads: { part: 'vec2f', ...element(reads) },
-        writes: element(writes),
-        uniforms: { G: 'u32', chunks: 'u32', N: 'u32', Q: 'u32', ...element(floats) },
-        workgroup: team.workgroup,
-        declarations,
-        body: team.body(
-          'g',
-          'u.G',
-          `var own = vec2f();
-  for (var c = ${team.first}; c < u.chunks; c += ${team.step}) { own += part[g * u.chunks + c]; }
-  let sum = ${team.sum('own')};
-  ${team.leader(body)}`,
-        ),
-      },
-      { part, ...reads, ...writes },
-      { G, chunks, N, Q, ...floats },
-      team.groups(G),
-    );
+        body: `let g = i;
+var own = vec2f();
+for (var c = ${team.first}; c < u.chunks; c += ${team.step}) { own += part[g * u.chunks + c]; }
+let sum = ${team.sum('own')};
+${team.leader(finish.body)}`,
+      });
+    });
   });
 }
