@@ -21,12 +21,11 @@ function multiplyAdds(engine: Engine, operands: Tensor, sums: number, workgroup:
   const out = engine.empty([invocations, 4]);
   const each = (text: (i: number) => string) => Array.from({ length: sums }, (_, i) => text(i)).join('\n  ');
   run(
-    engine,
     {
       name: `ceiling.fma${sums}`,
-      reads: { x: 'vec4f' },
-      writes: { y: 'vec4f' },
-      uniforms: { rounds: 'u32' },
+      reads: { x: ['vec4f', operands] },
+      writes: { y: ['vec4f', out] },
+      sizes: { rounds },
       workgroup,
       body: `let i = group * ${workgroup}u + lane;
 let a = x[0];
@@ -37,8 +36,6 @@ for (var r = 0u; r < u.rounds; r++) {
 }
 y[i] = ${Array.from({ length: sums }, (_, s) => `s${s}`).join(' + ')};`,
     },
-    { x: operands, y: out },
-    { rounds },
     invocations / workgroup,
   );
   return out;

@@ -2,10 +2,8 @@
 // src/shaders are checked against and timed beside. (The convolutions' naive versions are fallbacks and live in
 // src/shaders/conv.)
 
-import { run } from '../src/engine/run.ts';
+import { perItem } from '../src/engine/run.ts';
 import type { Engine, Shape, Tensor } from '../src/index.ts';
-
-const workgroup = 64;
 
 interface Naive {
   name: string;
@@ -21,22 +19,7 @@ interface Naive {
 /** Runs it; gives the outputs in order. */
 export function naive(engine: Engine, { name, inputs, outputs, sizes = {}, n, body }: Naive): Tensor[] {
   const made = Object.fromEntries(Object.entries(outputs).map(([k, shape]) => [k, engine.empty(shape)]));
-  const f32 = (names: string[]) => Object.fromEntries(names.map((k) => [k, 'f32' as const]));
-  const u32 = Object.fromEntries(Object.keys(sizes).map((k) => [k, 'u32' as const]));
-  run(
-    engine,
-    {
-      name: `naive.${name}`,
-      reads: f32(Object.keys(inputs)),
-      writes: f32(Object.keys(outputs)),
-      uniforms: { n: 'u32', ...u32 },
-      workgroup,
-      body: `let i = group * ${workgroup}u + lane;\nif (i < u.n) {\n${body}\n}`,
-    },
-    { ...inputs, ...made },
-    { n, ...sizes },
-    Math.ceil(n / workgroup),
-  );
+  perItem(n, { name: `naive.${name}`, reads: inputs, writes: made, sizes, body });
   return Object.values(made);
 }
 

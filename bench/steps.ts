@@ -16,10 +16,10 @@ export async function startUp(open: () => Promise<Engine>, report: (row: Row) =>
   let compiling = 0;
   const { pipelines } = engine;
   const get = pipelines.get.bind(pipelines);
-  pipelines.get = (kernel, folded) => {
+  pipelines.get = (kernel, ...rest) => {
     const start = performance.now();
     const before = pipelines.count;
-    const pipeline = get(kernel, folded);
+    const pipeline = get(kernel, ...rest);
     if (pipelines.count > before) compiling += performance.now() - start;
     return pipeline;
   };

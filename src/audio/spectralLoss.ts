@@ -7,7 +7,7 @@
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
 import { pointwise } from '../engine/primitives.ts';
-import { run } from '../engine/run.ts';
+import { perItem } from '../engine/run.ts';
 import { shapeText, type Tensor } from '../engine/tensor.ts';
 import { add, mul } from '../shaders/binary.ts';
 import type { Window } from '../shaders/fft/window.ts';
@@ -36,31 +36,25 @@ const resolutionsOfPaper: readonly Resolution[] = [
 
 /** Least power of a bin, as in the authors' code: its logarithm and the root's derivative stay finite. */
 const leastPower = '1e-7';
-const workgroup = 64;
 
 /** sqrt(max(|X|^2, floor)) of (..., 2). */
 function magnitude(X: Tensor): Tensor {
   const M = X.engine.empty(X.shape.slice(0, -1));
-  const kernel = (name: string, reads: Record<string, 'f32' | 'vec2f'>, body: string) => ({
-    name,
-    reads: { X: 'vec2f' as const, ...reads },
-    workgroup,
-    uniforms: { n: 'u32' as const },
-    body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) { let power = dot(X[i], X[i]); ${body} }`,
+  const power = 'let power = dot(X[i], X[i]);';
+  perItem(M.size, {
+    name: 'magnitude',
+    reads: { X: ['vec2f', X] },
+    writes: { M },
+    body: `${power} M[i] = sqrt(select(power, ${leastPower}, power < ${leastPower}));`,
   });
-  const groups = Math.ceil(M.size / workgroup);
-  const forward = kernel(
-    'magnitude',
-    {},
-    `M[i] = sqrt(select(power, ${leastPower}, power < ${leastPower}));`,
-  );
-  run(X.engine, { ...forward, writes: { M: 'f32' } }, { X, M }, { n: M.size }, groups);
   return record('magnitude', [X], [M], (g) => {
     const scale = `select(0.0, dM[i] / M[i], power > ${leastPower})`;
-    const backward = kernel('magnitude.dX', { M: 'f32', dM: 'f32' }, `dX[i] = ${scale} * X[i];`);
-    const tensors = { X, M, dM: g.out(), dX: g.into(0) };
-    run(X.engine, { ...backward, writes: { dX: 'vec2f' } }, tensors, { n: M.size }, groups);
+    perItem(M.size, {
+      name: 'magnitude.dX',
+      reads: { X: ['vec2f', X], M, dM: g.out() },
+      writes: { dX: ['vec2f', g.into(0)] },
+      body: `${power} dX[i] = ${scale} * X[i];`,
+    });
   });
 }
 
@@ -87,28 +81,19 @@ function distance(x: Tensor, y: Tensor): Tensor {
   return record('spectralLoss', [x, y], [loss], (g) => {
     (['x', 'y'] as const).forEach((by, i) => {
       if (!g.needs(i)) return;
-      run(
-        engine,
-        {
-          name: `spectralLoss.d${by}`,
-          reads: { xs: 'f32', ys: 'f32', d2s: 'f32', y2s: 'f32', dLoss: 'f32' },
-          writes: { result: 'f32' },
-          uniforms: { n: 'u32', D: 'u32', share: 'f32' },
-          workgroup,
-          body: `let i = group * ${workgroup}u + lane;
-if (i < u.n) {
-  let b = i / u.D;
-  let x = xs[i];
-  let y = ys[i];
-  let d2 = d2s[b];
-  let y2 = y2s[b];
-  result[i] = dLoss[b] * (${derivatives[by]});
-}`,
-        },
-        { xs: x, ys: y, d2s: d2, y2s: y2, dLoss: g.out(), result: g.into(i) },
-        { n: x.size, D, share: 1 / D },
-        Math.ceil(x.size / workgroup),
-      );
+      perItem(x.size, {
+        name: `spectralLoss.d${by}`,
+        reads: { xs: x, ys: y, d2s: d2, y2s: y2, dLoss: g.out() },
+        writes: { result: g.into(i) },
+        sizes: { D },
+        floats: { share: 1 / D },
+        body: `let b = i / u.D;
+let x = xs[i];
+let y = ys[i];
+let d2 = d2s[b];
+let y2 = y2s[b];
+result[i] = dLoss[b] * (${derivatives[by]});`,
+      });
     });
   });
 }

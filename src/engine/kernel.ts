@@ -1,26 +1,48 @@
-// A kernel is a record: buffers, uniforms and workgroup size by name, and the statements of its main function.
+// A kernel is a record: tensors, numbers and workgroup size by name, and the statements of its main function.
 // Binding numbers, the uniform struct, the bind group layout and the pipeline's key are derived from it, so a
-// shader never spells out a binding. Every grid is a line of workgroups: `group` is the index along it and
-// `lane` the invocation inside; above 65,535 groups the line is folded over two dimensions, unseen by the body.
-// Sizes are uniforms, read as `u.NAME`; whatever shapes the code (taps, tiles, strides) is baked into the text.
+// shader never spells out a binding, and nothing is named twice. Every grid is a line of workgroups: `group` is the index
+// along it and `lane` the invocation inside; above 65,535 groups the line is folded over two dimensions, unseen by the
+// body. Sizes are uniforms, read as `u.NAME`; whatever shapes the code (taps, tiles, strides) is baked into the text.
+
+import type { Tensor } from './tensor.ts';
 
 export type Element = 'f32' | 'u32' | 'i32' | 'vec2f' | 'vec4f' | 'vec4u';
+
+/** Tensors by the kernel's names for them, of f32 unless a pair says otherwise. Absent ones (a bias, say) are left out. */
+export type Bindings = Record<string, Tensor | readonly [Element, Tensor] | null | undefined>;
 
 export interface Kernel {
   /** GPU label, `op.part`. */
   name: string;
-  reads?: Record<string, Element>;
-  /** Bound for reading and writing. */
-  writes: Record<string, Element>;
-  uniforms?: Record<string, 'u32' | 'f32'>;
-  /** Invocations of a workgroup. */
-  workgroup: number;
+  reads?: Bindings;
+  /** Bound for reading and writing; the first one's engine runs the kernel. */
+  writes: Bindings;
+  /** Uniforms: whole numbers, and floats. */
+  sizes?: Record<string, number>;
+  floats?: Record<string, number>;
+  /** Invocations of a workgroup, 64 by default. */
+  workgroup?: number;
   /** The body uses subgroup operations and expects one workgroup to be one subgroup. */
   subgroups?: boolean;
   /** Module-scope WGSL: functions and constants. */
   declarations?: string;
   body: string;
 }
+
+/** One of a kernel's tensors. */
+export interface Bound {
+  name: string;
+  element: Element;
+  tensor: Tensor;
+}
+
+/** The tensors that are there, in order. */
+export const boundOf = (bindings: Bindings = {}): Bound[] =>
+  Object.entries(bindings).flatMap(([name, bound]) => {
+    if (!bound) return [];
+    const [element, tensor] = 'shape' in bound ? (['f32', bound] as const) : bound;
+    return { name, element, tensor };
+  });
 
 /** The most workgroups that WebGPU promises along one dimension of a dispatch. */
 export const maxGroups = 65535;
@@ -32,32 +54,25 @@ export function foldGrid(groups: number, maxGroups: number): [number, number] {
   return [Math.ceil(groups / y), y];
 }
 
-/** The complete WGSL of a kernel; the text is also the key of its pipeline. */
-export function kernelSource(kernel: Kernel, folded: boolean): string {
-  const lines: string[] = [];
-  if (kernel.subgroups) lines.push('enable subgroups;');
-  const fields = ['workgroups: u32', ...Object.entries(kernel.uniforms ?? {}).map(([n, t]) => `${n}: ${t}`)];
-  lines.push(`struct Uniforms { ${fields.join(', ')} }`);
-  let binding = 0;
-  for (const [name, element] of Object.entries(kernel.reads ?? {}))
-    lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${name}: array<${element}>;`);
-  for (const [name, element] of Object.entries(kernel.writes))
-    lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> ${name}: array<${element}>;`);
-  lines.push(`@group(0) @binding(${binding}) var<uniform> u: Uniforms;`);
-  if (kernel.declarations) lines.push(kernel.declarations);
-  const builtins = [
-    '@builtin(workgroup_id) groupId: vec3u',
-    kernel.subgroups
-      ? '@builtin(subgroup_invocation_id) lane: u32'
-      : '@builtin(local_invocation_index) lane: u32',
-    ...(folded ? ['@builtin(num_workgroups) grid: vec3u'] : []),
-  ];
-  lines.push(`@compute @workgroup_size(${kernel.workgroup}) fn main(${builtins.join(', ')}) {`);
-  if (folded)
-    lines.push('let group = groupId.y * grid.x + groupId.x;', 'if (group >= u.workgroups) { return; }');
-  else lines.push('let group = groupId.x;');
-  lines.push(kernel.body, '}');
-  return lines.join('\n');
+/** The complete WGSL of a kernel over its tensors, the first of which are read; the text is also the key of its pipeline. */
+function kernelSource(kernel: Kernel, bound: readonly Bound[], reads: number, folded: boolean): string {
+  const { sizes = {}, floats = {}, workgroup = 64, subgroups, declarations = '', body } = kernel;
+  const fields = (names: object, type: string) => Object.keys(names).map((n) => `, ${n}: ${type}`);
+  const buffers = bound.map(
+    ({ name, element }, i) =>
+      `@group(0) @binding(${i}) var<storage, read${i < reads ? '' : '_write'}> ${name}: array<${element}>;`,
+  );
+  const id = subgroups ? 'subgroup_invocation_id' : 'local_invocation_index';
+  const grid = folded ? ', @builtin(num_workgroups) grid: vec3u' : '';
+  return `${subgroups ? 'enable subgroups;' : ''}
+struct Uniforms { workgroups: u32${[...fields(sizes, 'u32'), ...fields(floats, 'f32')].join('')} }
+${buffers.join('\n')}
+@group(0) @binding(${buffers.length}) var<uniform> u: Uniforms;
+${declarations}
+@compute @workgroup_size(${workgroup}) fn main(@builtin(workgroup_id) groupId: vec3u, @builtin(${id}) lane: u32${grid}) {
+let group = groupId.x${folded ? ' + groupId.y * grid.x;\nif (group >= u.workgroups) { return; }' : ';'}
+${body}
+}`;
 }
 
 export interface Pipeline {
@@ -80,11 +95,11 @@ export class Pipelines {
     return this.#pipelines.size;
   }
 
-  get(kernel: Kernel, folded: boolean): Pipeline {
-    const code = kernelSource(kernel, folded);
+  get(kernel: Kernel, bound: readonly Bound[], reads: number, folded: boolean): Pipeline {
+    const code = kernelSource(kernel, bound, reads, folded);
     const known = this.#pipelines.get(code);
     if (known) return known;
-    const layout = this.#layout(Object.keys(kernel.reads ?? {}).length, Object.keys(kernel.writes).length);
+    const layout = this.#layout(reads, bound.length - reads);
     // Created synchronously: measured faster than createComputePipelineAsync on the software adapters.
     const made: Pipeline = {
       id: this.#pipelines.size,

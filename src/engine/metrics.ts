@@ -45,16 +45,13 @@ export class Metrics {
         return copy;
       });
       run(
-        engine,
         {
           name: 'metrics',
-          reads: { slot: 'f32', ...Object.fromEntries(tensors.map((_, i) => [`x${i}`, 'f32' as const])) },
-          writes: { ring: 'f32' },
+          reads: { slot, ...Object.fromEntries(tensors.map((t, i) => [`x${i}`, t])) },
+          writes: { ring: this.#ring },
           workgroup: 1,
           body: `let row = u32(slot[0]) * ${this.#width}u;\n${copies.join('\n')}`,
         },
-        { slot, ring: this.#ring, ...Object.fromEntries(tensors.map((t, i) => [`x${i}`, t])) },
-        {},
         1,
       );
     });

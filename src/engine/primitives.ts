@@ -3,7 +3,8 @@
 // copyBufferToBuffer or clearBuffer and a replayed step is one pass. Beyond a tensor's last element zeros are
 // stored, so that the padding between parameters' gradients stays finite.
 
-import { type Bindings, perItem } from './launch.ts';
+import type { Bindings } from './kernel.ts';
+import { perItem } from './run.ts';
 import type { Tensor } from './tensor.ts';
 
 /** What a WGSL expression may name besides its inputs. */

@@ -21,19 +21,17 @@ export class Uniforms {
     return sum;
   }
 
-  /** A buffer with these values, each of its type `u32` or `f32`; its label is its content. */
-  get(values: readonly number[], types: readonly string[]): GPUBuffer {
-    const label = values.map((v, i) => (types[i] === 'f32' ? `${v}f` : `${v}`)).join(',');
+  /** A buffer with these whole numbers, then these floats; its label is its content. */
+  get(whole: readonly number[], floats: readonly number[]): GPUBuffer {
+    const label = [...whole, ...floats.map((v) => `${v}f`)].join();
     const known = this.#buffers.get(label);
     if (known) return known;
-    const size = Math.ceil(values.length / 4) * 16;
-    const view = new DataView(new ArrayBuffer(size));
-    values.forEach((v, i) => {
-      if (types[i] === 'f32') view.setFloat32(4 * i, v, true);
-      else view.setUint32(4 * i, v, true);
-    });
+    const size = Math.ceil((whole.length + floats.length) / 4) * 16;
+    const view = new Uint32Array(size / 4);
+    view.set(whole);
+    new Float32Array(view.buffer).set(floats, whole.length);
     const buffer = this.#device.createBuffer({ label, size, usage: usage.uniform | usage.copyDst });
-    this.#device.queue.writeBuffer(buffer, 0, view.buffer as ArrayBuffer);
+    this.#device.queue.writeBuffer(buffer, 0, view);
     this.#buffers.set(label, buffer);
     if (this.#buffers.size > most) this.#buffers.delete(this.#buffers.keys().next().value as string);
     return buffer;

@@ -4,7 +4,8 @@
 // 40 times on the software adapters (NOTES.md). On GPUs a workgroup folds a chunk of up to 64 neighbouring outputs: its
 // lanes are columns (outputs) x rows (elements), so that loads are of neighbours, and a tree joins the rows (team.ts).
 
-import { type Bindings, launch, perItem } from '../engine/launch.ts';
+import type { Bindings } from '../engine/kernel.ts';
+import { perItem, run } from '../engine/run.ts';
 import type { Shape, Tensor } from '../engine/tensor.ts';
 import { isNan, larger1 } from './functions.ts';
 import { teamSize, treeFunction } from './team.ts';
@@ -117,7 +118,7 @@ function groupPass(shape: Shape, m: Mapped, chunk: number): Tensor {
   const [reduced, step] = along ? [m.reduced / 4, chunk / 4] : [m.reduced, chunk];
   const chunks = Math.ceil(m.reduced / chunk);
   const blocks = Math.ceil(inner / columns);
-  launch(
+  run(
     {
       name: m.name,
       reads: readsOf(m, type),

@@ -6,8 +6,8 @@
 // that could name it, in order, so that equal runs give equal bits; it costs (elements of x) x (indices along the axis).
 
 import { ShapeError } from '../engine/errors.ts';
-import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
+import { perItem } from '../engine/run.ts';
 import { sizeOf, type Tensor } from '../engine/tensor.ts';
 import { normaliseAxis } from './reduce.ts';
 

@@ -4,8 +4,8 @@
 //   bceWithLogits   -t log s(x) - (1 - t) log(1 - s(x)) = max(x, 0) - x t + log(1 + exp(-|x|))
 //   gaussianNll     1/2 (log 2 pi + v + (x - t)^2 exp(-v)), v the log variance
 
-import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
+import { perItem } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { fold } from './fold.ts';
 import { log1p, logistic, rectified } from './functions.ts';

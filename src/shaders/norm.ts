@@ -5,7 +5,7 @@
 //   layerNorm (..., D)       P = 1, G = rows,     Q = D;            weights by place
 
 import { ShapeError } from '../engine/errors.ts';
-import { perItem } from '../engine/launch.ts';
+import { perItem } from '../engine/run.ts';
 import { shapeText, sizeOf, type Tensor } from '../engine/tensor.ts';
 import { normalise } from './norm/normalise.ts';
 import { statistics } from './norm/statistics.ts';

@@ -6,8 +6,8 @@
 // because padding is limited to what torch allows; replicate's ends sum all places beyond them.
 
 import { ShapeError } from '../engine/errors.ts';
-import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
+import { perItem } from '../engine/run.ts';
 import { sizeOf, type Tensor } from '../engine/tensor.ts';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';

@@ -5,8 +5,9 @@
 // costs nothing here. Average: an input's gradient is the sum over the outputs that cover it, each over its own count.
 
 import { ShapeError } from '../engine/errors.ts';
-import { type Bindings, perItem } from '../engine/launch.ts';
+import type { Bindings } from '../engine/kernel.ts';
 import { type Gradients, record } from '../engine/op.ts';
+import { perItem } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { isNanScalar } from './functions.ts';
 

@@ -8,8 +8,8 @@
 
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
-import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
+import { perItem } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { bessel0 } from './fft/window.ts';
 import { reshape } from './shape.ts';

@@ -2,9 +2,9 @@
 // are one kernel: every element of a block of the result comes from, or goes to, a place given by strides.
 
 import { ShapeError } from '../engine/errors.ts';
-import { perItem } from '../engine/launch.ts';
 import { record } from '../engine/op.ts';
 import { fill } from '../engine/primitives.ts';
+import { perItem } from '../engine/run.ts';
 import { type Shape, sameShape, shapeText, sizeOf, Tensor } from '../engine/tensor.ts';
 import { normaliseAxis } from './reduce.ts';
 

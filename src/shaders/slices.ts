@@ -3,7 +3,7 @@
 // and beside it, in the same dispatch, the sums of a second array cut alike (a bias gradient). One invocation an
 // element; slices are added in order, so results are the same in every run.
 
-import { perItem } from '../engine/launch.ts';
+import { perItem } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Activation, activate, activationFunctions } from './activation.ts';
 

@@ -5,7 +5,8 @@
 // The tree needs no subgroups: their mapping onto a workgroup's invocations is not WebGPU's to promise.
 
 import type { Engine } from '../engine/engine.ts';
-import { type Job, launch, perItem } from '../engine/launch.ts';
+import type { Kernel } from '../engine/kernel.ts';
+import { perItem, run } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { larger1 } from './functions.ts';
 
@@ -53,7 +54,7 @@ export interface Team {
   /** Functions for sums of a type, and maxima, as WGSL declarations. */
   functions: (type: string, ...by: By[]) => string;
   /** Runs a body for every job `i` below n. */
-  run: (n: number, job: Job) => void;
+  run: (n: number, job: Kernel) => void;
 }
 
 /** One invocation a job. */
@@ -82,7 +83,7 @@ export const together: Team = {
         b === 'sum' ? treeFunction('teamSum', type, b) : `${larger1}\n${treeFunction('teamMax', type, b)}`,
       )
       .join('\n'),
-  run: (n, job) => launch({ ...job, workgroup: teamSize, body: `let i = group;\n${job.body}` }, n),
+  run: (n, job) => run({ ...job, workgroup: teamSize, body: `let i = group;\n${job.body}` }, n),
 };
 
 /**

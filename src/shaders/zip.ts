@@ -3,8 +3,8 @@
 // that are 0 along the dimensions an input repeats over.
 
 import { ShapeError } from '../engine/errors.ts';
-import { perItem } from '../engine/launch.ts';
 import { type Formula, inputsOf, pointwise } from '../engine/primitives.ts';
+import { perItem } from '../engine/run.ts';
 import { type Shape, sameShape, shapeText, type Tensor } from '../engine/tensor.ts';
 
 /** NumPy's rule. @throws ShapeError where two dimensions differ and neither is 1. */

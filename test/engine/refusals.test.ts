@@ -71,13 +71,7 @@ test('tensors of two engines in one operation, read or write', async () => {
 
 test('two writes of one range, not of two ranges of one buffer', async () => {
   const twice = (a: Tensor, b: Tensor) =>
-    run(
-      engine,
-      { name: 'twice', writes: { a: 'f32', b: 'f32' }, workgroup: 1, body: 'a[0] = 1.0; b[0] = 2.0;' },
-      { a, b },
-      {},
-      1,
-    );
+    run({ name: 'twice', writes: { a, b }, workgroup: 1, body: 'a[0] = 1.0; b[0] = 2.0;' }, 1);
   const t = engine.tensor([5]);
   expect(() => twice(t, t)).toThrow(/twice: a and b are both written in one range/);
   expect(await t.item()).toBe(5);

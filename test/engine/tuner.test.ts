@@ -68,9 +68,9 @@ test('a decision is taken by the kernel, one for another adapter’s variants is
   const a = engine.tensor(new Random(2, 'a').normal(0, 4096), [64, 64]);
   const texts: string[] = [];
   const get = engine.pipelines.get.bind(engine.pipelines);
-  engine.pipelines.get = (kernel, folded) => {
+  engine.pipelines.get = (kernel, ...rest) => {
     texts.push(kernel.body);
-    return get(kernel, folded);
+    return get(kernel, ...rest);
   };
   const run = async (choices: Choices) => {
     engine.plan.choices = choices;

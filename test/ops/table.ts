@@ -40,17 +40,16 @@ export class OpTable {
   watch(engine: Engine): void {
     const { pipelines } = engine;
     const get = pipelines.get.bind(pipelines);
-    pipelines.get = (kernel, folded) => {
+    pipelines.get = (kernel, bound, ...rest) => {
       const kernels = this.#seen.get(this.#current) ?? new Map<string, Set<string>>();
       this.#seen.set(this.#current, kernels);
-      const elements = Object.values({ ...kernel.reads, ...kernel.writes });
       const variant = [
         ...(kernel.subgroups ? ['subgroups'] : []),
-        elements.includes('vec4f') ? 'vec4' : 'scalar',
+        bound.some((b) => b.element === 'vec4f') ? 'vec4' : 'scalar',
       ].join(' ');
       if (!shared.has(kernel.name))
         kernels.set(kernel.name, (kernels.get(kernel.name) ?? new Set()).add(variant));
-      return get(kernel, folded);
+      return get(kernel, bound, ...rest);
     };
   }
 

@@ -6,9 +6,8 @@
 
 import type { Engine } from '../engine.ts';
 import { CheckpointError, DeviceError, ShapeError } from '../errors.ts';
-import type { Kernel } from '../kernel.ts';
 import { copyInto } from '../primitives.ts';
-import { run } from '../run.ts';
+import { perItem } from '../run.ts';
 import type { Tensor } from '../tensor.ts';
 import { maskOf, type Optimizer } from './optimizer.ts';
 
@@ -24,37 +23,6 @@ export interface AverageState {
   /** Flat, laid out as the parameters. */
   values: Float32Array;
 }
-
-const workgroup = 64;
-const index = `let i = group * ${workgroup}u + lane;`;
-
-const averageKernel = (masked: boolean): Kernel => ({
-  name: 'optim.average',
-  reads: { p: 'vec4f', flag: 'f32', weight: 'f32', ...(masked ? { mask: 'vec4f' as const } : {}) },
-  writes: { a: 'vec4f' },
-  uniforms: { n: 'u32' },
-  workgroup,
-  body: `${index}
-if (i < u.n && flag[0] == 0.0) {
-  let x = p[i];
-  let old = a[i];
-  let copied = vec4<bool>(weight[0] == 1.0)${masked ? ' | (mask[i] == vec4f())' : ''};
-  a[i] = select(old + weight[0] * (x - old), x, copied);
-}`,
-});
-
-const swap: Kernel = {
-  name: 'optim.swap',
-  writes: { p: 'vec4f', a: 'vec4f' },
-  uniforms: { n: 'u32' },
-  workgroup,
-  body: `${index}
-if (i < u.n) {
-  let x = p[i];
-  p[i] = a[i];
-  a[i] = x;
-}`,
-};
 
 export class WeightAverage {
   /** The averages, flat, laid out as the parameters: their first values before the first step. */
@@ -94,9 +62,16 @@ export class WeightAverage {
       const weight = engine.feed([1], () => Float32Array.of(this.#weight()));
       const { params, status: flag } = this.#optimizer;
       const n = Math.ceil(this.values.size / 4);
-      const mask: Record<string, Tensor> = this.#mask ? { mask: this.#mask } : {};
-      const tensors = { p: params.values, flag, weight, ...mask, a: this.values };
-      run(engine, averageKernel(this.#mask !== null), tensors, { n }, Math.ceil(n / workgroup));
+      perItem(n, {
+        name: 'optim.average',
+        reads: { p: ['vec4f', params.values], flag, weight, mask: this.#mask && ['vec4f', this.#mask] },
+        writes: { a: ['vec4f', this.values] },
+        body: `if (flag[0] != 0.0) { return; }
+let x = p[i];
+let old = a[i];
+let copied = vec4<bool>(weight[0] == 1.0)${this.#mask ? ' | (mask[i] == vec4f())' : ''};
+a[i] = select(old + weight[0] * (x - old), x, copied);`,
+      });
     });
   }
 
@@ -140,9 +115,13 @@ export class WeightAverage {
   }
 
   #swap(): void {
-    const n = Math.ceil(this.values.size / 4);
-    const tensors = { p: this.#optimizer.params.values, a: this.values };
-    run(this.#engine, swap, tensors, { n }, Math.ceil(n / workgroup));
+    perItem(Math.ceil(this.values.size / 4), {
+      name: 'optim.swap',
+      writes: { p: ['vec4f', this.#optimizer.params.values], a: ['vec4f', this.values] },
+      body: `let x = p[i];
+p[i] = a[i];
+a[i] = x;`,
+    });
   }
 
   #weight(): number {

@@ -7,9 +7,8 @@
 
 import type { Engine } from '../engine.ts';
 import { CheckpointError, ShapeError } from '../errors.ts';
-import type { Element, Kernel } from '../kernel.ts';
 import type { Parameters } from '../params.ts';
-import { run } from '../run.ts';
+import { perItem, run } from '../run.ts';
 import { Tensor } from '../tensor.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -53,16 +52,18 @@ const workgroup = 64;
 /** Invocations that share the sum of squares; each reads a strided part, the guard adds their results. */
 const partials = 256;
 
-const norm: Kernel = {
-  name: 'optim.norm',
-  reads: { g: 'vec4f' },
-  writes: { partial: 'vec2f' },
-  uniforms: { n: 'u32' },
-  workgroup,
-  declarations: `fn bad(x: vec4f) -> bool {
+function norm(g: Tensor, partial: Tensor): void {
+  run(
+    {
+      name: 'optim.norm',
+      reads: { g: ['vec4f', g] },
+      writes: { partial: ['vec2f', partial] },
+      sizes: { n: Math.ceil(g.size / 4) },
+      workgroup,
+      declarations: `fn bad(x: vec4f) -> bool {
   return any((bitcast<vec4u>(x) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
 }`,
-  body: `let i = group * ${workgroup}u + lane;
+      body: `let i = group * ${workgroup}u + lane;
 var sum = vec4f();
 var stop = false;
 for (var j = i; j < u.n; j += ${partials}u) {
@@ -71,49 +72,57 @@ for (var j = i; j < u.n; j += ${partials}u) {
   sum = fma(x, x, sum);
 }
 partial[i] = vec2f(dot(sum, vec4f(1.0)), select(0.0, 1.0, stop));`,
-};
+    },
+    partials / workgroup,
+  );
+}
 
 /** A norm above float32 stops as well: the square of a gradient would make Adam's second moment infinite. */
-function guard(clips: boolean): Kernel {
-  return {
-    name: 'optim.guard',
-    reads: { partial: 'vec2f', loss: 'f32' },
-    writes: { flag: 'f32', ...(clips ? { scale: 'f32' as const } : {}) },
-    uniforms: { losses: 'u32', ...(clips ? { clip: 'f32' as const } : {}) },
-    workgroup: 1,
-    declarations: 'fn bad(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u; }',
-    body: `var sum = vec2f();
+function guard(partial: Tensor, loss: Tensor, flag: Tensor, scale: Tensor | null, clip: number): void {
+  run(
+    {
+      name: 'optim.guard',
+      reads: { partial: ['vec2f', partial], loss },
+      writes: { flag, scale },
+      sizes: { losses: loss.size },
+      floats: { clip },
+      workgroup: 1,
+      declarations: 'fn bad(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u; }',
+      body: `var sum = vec2f();
 for (var i = 0u; i < ${partials}u; i++) { sum += partial[i]; }
 var stop = sum.y > 0.0 || bad(sum.x);
 for (var i = 0u; i < u.losses; i++) { stop = stop || bad(loss[i]); }
 if (stop) { flag[0] = 1.0; }
-flag[1] = sqrt(sum.x);${clips ? '\nscale[0] = min(1.0, u.clip / (flag[1] + 1e-6));' : ''}`,
-  };
+flag[1] = sqrt(sum.x);${scale ? '\nscale[0] = min(1.0, u.clip / (flag[1] + 1e-6));' : ''}`,
+    },
+    1,
+  );
 }
 
-function updateKernel(rule: Rule, clips: boolean, masked: boolean, l2At: number): Kernel {
-  const { kind, slots, l2, update } = rule;
-  const buffers = Object.fromEntries(['p', ...slots].map((name): [string, Element] => [name, 'vec4f']));
-  const gradient = `${clips ? 'scale[0] * ' : ''}g[i]${l2 > 0 ? ` + hyper[${l2At}] * w` : ''}`;
-  const decayed = decays(rule) ? `let w = p[i]${masked ? ' * mask[i]' : ''};\n  ` : '';
-  return {
-    name: `optim.${kind}`,
-    reads: {
-      g: 'vec4f',
-      flag: 'f32',
-      hyper: 'f32',
-      ...(clips ? { scale: 'f32' as const } : {}),
-      ...(masked ? { mask: 'vec4f' as const } : {}),
-    },
-    writes: buffers,
-    uniforms: { n: 'u32' },
-    workgroup,
-    body: `let i = group * ${workgroup}u + lane;
-if (i < u.n && flag[0] == 0.0) {
-  ${decayed}let x = ${gradient};
-  ${update.trim().replaceAll('\n', '\n  ')}
-}`,
-  };
+/** What an update reads besides the parameters and slots; `l2At` is the place of the L2 penalty's factor. */
+interface Update {
+  g: Tensor;
+  flag: Tensor;
+  hyper: Tensor;
+  l2At: number;
+  scale: Tensor | null;
+  mask: Tensor | null;
+}
+
+/** `buffers`: the parameters p and the slots. */
+function update(rule: Rule, buffers: Record<string, Tensor>, from: Update): void {
+  const { g, flag, hyper, l2At, scale, mask } = from;
+  const gradient = `${scale ? 'scale[0] * ' : ''}g[i]${rule.l2 > 0 ? ` + hyper[${l2At}] * w` : ''}`;
+  const decayed = decays(rule) ? `let w = p[i]${mask ? ' * mask[i]' : ''};` : '';
+  perItem(Math.ceil(g.size / 4), {
+    name: `optim.${rule.kind}`,
+    reads: { g: ['vec4f', g], flag, hyper, scale, mask: mask && ['vec4f', mask] },
+    writes: Object.fromEntries(Object.entries(buffers).map(([name, t]) => [name, ['vec4f', t]])),
+    body: `if (flag[0] != 0.0) { return; }
+${decayed}
+let x = ${gradient};
+${rule.update.trim()}`,
+  });
 }
 
 const decays = ({ l2, decoupled }: Rule): boolean => l2 > 0 || decoupled === true;
@@ -200,17 +209,11 @@ export abstract class Optimizer {
       const l2At = numbers(1, 0).length;
       const hyper = engine.feed([l2At + (l2 > 0 ? 1 : 0)], () => this.#hyper());
       const partial = engine.empty([partials, 2]);
-      const n = Math.ceil(values.size / 4);
-      run(engine, norm, { g: grads, partial }, { n }, partials / workgroup);
-      const checked = loss ?? hyper;
-      const scale: Record<string, Tensor> = this.#scale ? { scale: this.#scale } : {};
-      const clips = this.#scale !== null;
-      const masked = this.#mask !== null;
-      const sizes = { losses: checked.size, clip: this.#clip };
-      run(engine, guard(clips), { partial, loss: checked, flag: this.status, ...scale }, sizes, 1);
-      const mask: Record<string, Tensor> = this.#mask ? { mask: this.#mask } : {};
-      const tensors = { g: grads, flag: this.status, hyper, ...scale, ...mask, p: values, ...this.#slots };
-      run(engine, updateKernel(this.#rule, clips, masked, l2At), tensors, { n }, Math.ceil(n / workgroup));
+      const [scale, mask] = [this.#scale, this.#mask];
+      norm(grads, partial);
+      guard(partial, loss ?? hyper, this.status, scale, this.#clip);
+      const from = { g: grads, flag: this.status, hyper, l2At, scale, mask };
+      update(this.#rule, { p: values, ...this.#slots }, from);
     });
     this.params.zeroGrad();
   }

@@ -7,7 +7,7 @@
 // Workgroups of the first tile also sum one of the signals over b and q: the bias gradient, at no dispatch more.
 
 import type { Engine } from '../../engine/engine.ts';
-import { launch, perItem } from '../../engine/launch.ts';
+import { perItem, run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { sumSlices } from '../slices.ts';
 import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
@@ -150,7 +150,7 @@ function tiledCorrelate(
   const batch = slices > 1 ? 'var b = firstB; b < lastB; b++' : 'var b = 0u; b < u.B; b++';
   const { B, groups, Cv, Cz, Lv, Lz } = job;
   const sliceB = Math.ceil(B / slices);
-  launch(
+  run(
     {
       name: job.name,
       reads: { v: [rows.aligned ? 'vec4f' : 'f32', v], z: [zAligned ? 'vec4f' : 'f32', z] },

@@ -7,7 +7,7 @@
 // Long kernels and large strides go to the naive kernel, one invocation an output, whose code does not grow.
 
 import type { Engine } from '../../engine/engine.ts';
-import { launch, perItem } from '../../engine/launch.ts';
+import { perItem, run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Activation, activate, activationFunctions } from '../activation.ts';
 import { axis, each, plainWorkgroup, shareLoads } from '../tile.ts';
@@ -169,7 +169,7 @@ function tiledSlide(engine: Engine, job: SlideJob, variant: string, x: Tensor, w
   ${weights.loads}
   ${multiply}
 }`;
-  launch(
+  run(
     {
       name: job.name,
       reads: { x: [aligned ? 'vec4f' : 'f32', x], w, bias: job.bias },

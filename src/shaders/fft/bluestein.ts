@@ -7,7 +7,7 @@
 
 import type { Engine } from '../../engine/engine.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { type Columns, columnTensor } from './columns.ts';
+import { type Columns, columnTensor, extended } from './columns.ts';
 import { type Sign, singleLine } from './passes.ts';
 import { complexColumns, type LineReader, type LineWriter, type Source, type Target } from './ports.ts';
 
@@ -95,31 +95,29 @@ const wanted = (r: number, R: number, count: number, L: number): boolean =>
 
 /** Source element e of a complex source times c[e], zero from `inputs` on. */
 function chirpReader(source: Source, chirp: Tensor, inputs: number, L: number): LineReader {
-  return {
-    ...source,
-    reads: { ...source.reads, chirp: ['vec2f', chirp] },
-    sizes: { ...source.sizes, inputs },
+  return extended<LineReader>(source, {
+    reads: { chirp: ['vec2f', chirp] },
+    sizes: { inputs },
     load: (x, e, r, R) => {
       if (!wanted(r, R, inputs, L)) return `let ${x}r = V(); let ${x}i = V();`;
       return `let ${x}e = min(${e}, u.inputs - 1u); let ${x}c = select(vec2f(), chirp[${x}e], ${e} < u.inputs);
 ${source.load(`${x}_`, `${x}e`)}
 let ${x}r = ${x}_r * ${x}c.x - ${x}_i * ${x}c.y; let ${x}i = ${x}_r * ${x}c.y + ${x}_i * ${x}c.x;`;
     },
-  };
+  });
 }
 
 /** Values times a table's, into a target: the elements below `outputs` only. */
 function chirpWriter(target: Target, name: string, table: Tensor, outputs: number, L: number): LineWriter {
-  return {
-    ...target,
-    reads: { ...target.reads, [name]: ['vec2f', table] },
-    sizes: { ...target.sizes, outputs },
+  return extended<LineWriter>(target, {
+    reads: { [name]: ['vec2f', table] },
+    sizes: { outputs },
     store: (e, re, im, r, R) => {
       if (!wanted(r, R, outputs, L)) return '';
       const product = `let c = ${name}[${e}]; let yr = ${re} * c.x - ${im} * c.y; let yi = ${re} * c.y + ${im} * c.x;`;
       return `if (${e} < u.outputs) { ${product} ${target.store(e, 'yr', 'yi')} }`;
     },
-  };
+  });
 }
 
 /** Elements 0 .. outputs - 1 of a transform of length n >= 2, not normalised. */

@@ -8,8 +8,8 @@
 // `Port` is a place that a kernel reads values from or leaves them at; `dispatch` binds some ports to one body.
 
 import type { Engine } from '../../engine/engine.ts';
-import type { Element } from '../../engine/kernel.ts';
-import { type Job, launch } from '../../engine/launch.ts';
+import type { Element, Kernel } from '../../engine/kernel.ts';
+import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 
 export interface Columns {
@@ -59,10 +59,19 @@ export function at(c: Columns, row: string, rows: number, parts: 1 | 2, part: 0 
 }
 
 /** A part of a kernel: some of its tensors, numbers and declarations. */
-export interface Port extends Pick<Job, 'sizes' | 'floats' | 'declarations'> {
+export interface Port extends Pick<Kernel, 'sizes' | 'floats' | 'declarations'> {
   reads?: Record<string, readonly [Element, Tensor]>;
   writes?: Record<string, readonly [Element, Tensor]>;
 }
+
+/** A port with more, or other, parts. */
+export const extended = <P extends Port>(port: P, more: Partial<P>): P => ({
+  ...port,
+  ...more,
+  reads: { ...port.reads, ...more.reads },
+  sizes: { ...port.sizes, ...more.sizes },
+  floats: { ...port.floats, ...more.floats },
+});
 
 /** WGSL of what a body may know of the column `col`. */
 const place = `let live = col < u.B * u.pairs;
@@ -80,7 +89,7 @@ function runPorts(
 ): void {
   const all = <K extends keyof Port>(key: K): NonNullable<Port[K]> =>
     Object.assign({}, ...ports.map((p) => p[key]));
-  launch(
+  run(
     {
       name,
       reads: all('reads'),

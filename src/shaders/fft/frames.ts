@@ -3,7 +3,7 @@
 // source: frames exist only in a transform's registers. Going back, one invocation adds up one sample: the elements
 // of all frames that cover it, and in a gradient also those of its images in the padding.
 
-import { launch } from '../../engine/launch.ts';
+import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { at, type Columns, parts, valueType, width } from './columns.ts';
 import type { Source, Target } from './ports.ts';
@@ -121,7 +121,7 @@ export function overlapAdd(o: OverlapAdd): void {
   const [B, T] = wave.shape;
   const workgroup = 64;
   const blocks = Math.ceil(T / workgroup);
-  launch(
+  run(
     {
       name: o.name,
       reads: { frames, factor },

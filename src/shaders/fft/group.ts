@@ -6,10 +6,9 @@
 // and back, not normalised: Z[k] = (X[k] + conj X[N-k]) + i w^-k (X[k] - conj X[N-k]).
 
 import type { Engine } from '../../engine/engine.ts';
-import { mapped } from '../../engine/launch.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { Code, type Complex, complexDft, rotate } from './butterfly.ts';
-import { type Columns, dispatchGroups, type Port } from './columns.ts';
+import { type Columns, dispatchGroups, extended, type Port } from './columns.ts';
 import type { RealTransform, Sign } from './passes.ts';
 import type { LineReader, LineWriter, Source, Target } from './ports.ts';
 
@@ -160,9 +159,8 @@ let ${x}r = ${x}ar; let ${x}i = ${x}br;`,
 export function groupHermitian(engine: Engine, p: RealTransform, source: Source, target: Target): void {
   const { name, columns, n, weights } = p;
   const N = n / 2;
-  const bins: LineReader = {
-    ...source,
-    floats: { ...source.floats, ...weights },
+  const bins = extended<LineReader>(source, {
+    floats: { ...weights },
     load: (x, e, r) => {
       // Bins 0 and N are the edges, and one element needs both: the first.
       const weight = r === 0 ? `select(u.middle, u.edge, ${e} == 0u)` : 'u.middle';
@@ -174,7 +172,7 @@ let ${x}d = vec4f((${x}kr - ${x}mr) * ${weight}, (${x}ki + ${x}mi) * ${imaginary
 let ${x}r = ${x}s.xy - ${x}w.y * ${x}d.xy - ${x}w.x * ${x}d.zw;
 let ${x}i = ${x}s.zw + ${x}w.x * ${x}d.xy - ${x}w.y * ${x}d.zw;`;
     },
-  };
+  });
   const writer: LineWriter = {
     ...target,
     store: (e, re, im) =>
@@ -182,8 +180,6 @@ let ${x}i = ${x}s.zw + ${x}w.x * ${x}d.xy - ${x}w.y * ${x}d.zw;`;
   };
   groupTransform(engine, { name, columns, N, sign: 1, circle: n }, bins, { writer });
 }
-
-const tensorsOf = (port: Port) => ({ ...port.reads, ...port.writes });
 
 /** A port with other tensors under the same names. */
 function rebound<P extends Port>(port: P, tensors: Record<string, Tensor>): P {
@@ -215,7 +211,8 @@ export function eitherWay<From extends Port, To extends Port>(
   const fits = engine.gpu && N >= least && N <= cells;
   const variants = fits ? (['group', 'passes'] as const) : (['passes'] as const);
   const { B, frames, lanes } = columns;
-  const tensors = mapped({ ...tensorsOf(from), ...tensorsOf(to) }, ([, t]) => t);
+  const bound = Object.entries({ ...from.reads, ...to.reads, ...from.writes, ...to.writes });
+  const tensors = Object.fromEntries(bound.map(([name, [, t]]) => [name, t]));
   engine.plan.run(`${key} ${B}x${frames} by ${lanes}`, variants, tensors, (variant, t) =>
     ways[variant as keyof Ways<From, To>](rebound(from, t), rebound(to, t)),
   );

@@ -9,7 +9,7 @@
 import type { Engine } from '../../engine/engine.ts';
 import type { HostArray } from '../../engine/tensor.ts';
 import { Code, type Complex, complexDft, hermitianDft, realDft, rotate } from './butterfly.ts';
-import { type Columns, columnTensor, dispatch, type Port } from './columns.ts';
+import { type Columns, columnTensor, dispatch, extended, type Port } from './columns.ts';
 import { eitherWay, groupComplex, groupHermitian, groupReal } from './group.ts';
 import { complexColumns, type LineReader, type LineWriter, type Source, type Target } from './ports.ts';
 
@@ -142,16 +142,6 @@ export interface ComplexTransform {
   scale: number;
 }
 
-/** Complex transform of length n, a power of two, times the scale. */
-export function complexPasses(engine: Engine, p: ComplexTransform, source: Source, target: Target): void {
-  const writer: LineWriter = {
-    ...target,
-    floats: { ...target.floats, scale: p.scale },
-    store: (e, re, im) => target.store(e, `(${re} * u.scale)`, `(${im} * u.scale)`),
-  };
-  singleLine(engine, p, source, writer);
-}
-
 /** Complex transform of length n, a power of two, between readers and writers that may look at `r`. */
 export function singleLine(
   engine: Engine,
@@ -222,9 +212,8 @@ function realByPasses(engine: Engine, p: RealTransform, source: Source, target: 
 
 /** Bin k2 = e of a line is bin line + R e; in the upper half (r >= half) that is the conjugate of bin n - k. */
 function binWriter(p: RealTransform, R: number, M: number, target: Target): LineWriter {
-  return {
-    ...target,
-    floats: { ...target.floats, ...p.weights },
+  return extended<LineWriter>(target, {
+    floats: { ...p.weights },
     store: (e, re, im, r, radix) => {
       const k = `(line + ${R}u * ${e})`;
       const isEdge = r === 0 || 2 * r === radix ? `(line == 0u && ${e} == ${r === 0 ? 0 : M / 2}u)` : null;
@@ -234,7 +223,7 @@ function binWriter(p: RealTransform, R: number, M: number, target: Target): Line
       const stored = target.store(`(${p.n}u - ${k})`, `(${re} * ${w})`, `(-${im} * ${w})`);
       return `if (${isEdge ? `${inside} || ${isEdge}` : inside}) { ${stored} }`;
     },
-  };
+  });
 }
 
 /**
@@ -286,9 +275,8 @@ function hermitianByPasses(engine: Engine, p: RealTransform, source: Source, tar
 
 /** Reads bin line + R e, in the upper half as the conjugate of bin n - k. */
 function binReader(p: RealTransform, R: number, M: number, source: Source): LineReader {
-  return {
-    ...source,
-    floats: { ...source.floats, ...p.weights },
+  return extended<LineReader>(source, {
+    floats: { ...p.weights },
     load: (x, e, r, radix) => {
       const k = `(line + ${R}u * ${e})`;
       const upper = 2 * r >= radix;
@@ -299,5 +287,5 @@ function binReader(p: RealTransform, R: number, M: number, source: Source): Line
       const wi = isEdge ? `select(u.middle, 0.0, ${isEdge})` : 'u.middle';
       return `${load} let ${x}r = ${x}_r * ${w}; let ${x}i = ${upper ? '-' : ''}${x}_i * ${wi};`;
     },
-  };
+  });
 }

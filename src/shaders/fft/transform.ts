@@ -5,12 +5,13 @@
 import type { Engine } from '../../engine/engine.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { chirpTransform } from './bluestein.ts';
+import { extended } from './columns.ts';
 import {
   type ComplexTransform,
-  complexPasses,
   hermitianPasses,
   type RealTransform,
   realPasses,
+  singleLine,
 } from './passes.ts';
 import type { Source, Target } from './ports.ts';
 
@@ -27,24 +28,19 @@ export function checkLength(op: string, name: string, n: number): void {
 
 /** Complex transform of length n times the scale. */
 export function complexTransform(engine: Engine, p: ComplexTransform, source: Source, target: Target): void {
-  if (isPowerOfTwo(p.n)) {
-    complexPasses(engine, p, source, target);
-    return;
-  }
-  const scaled: Target = {
-    ...target,
-    floats: { ...target.floats, scale: p.scale },
+  const scaled = extended(target, {
+    floats: { scale: p.scale },
     store: (e, re, im) => target.store(e, `(${re} * u.scale)`, `(${im} * u.scale)`),
-  };
-  chirpTransform(engine, { ...p, inputs: p.n, outputs: p.n }, source, scaled);
+  });
+  if (isPowerOfTwo(p.n)) singleLine(engine, p, source, scaled);
+  else chirpTransform(engine, { ...p, inputs: p.n, outputs: p.n }, source, scaled);
 }
 
 /** Uniforms for bins' weights, and WGSL of the weights of bin e's two parts: an edge's imaginary part is zero. */
 function weighing(n: number, edge: number, middle: number) {
   const isEdge = (e: string) => `(${e} == 0u || ${e} == u.nyquist)`;
   return {
-    sizes: { nyquist: n % 2 === 0 ? n / 2 : 0 },
-    floats: { edge, middle },
+    numbers: { sizes: { nyquist: n % 2 === 0 ? n / 2 : 0 }, floats: { edge, middle } },
     re: (e: string) => `select(u.middle, u.edge, ${isEdge(e)})`,
     im: (e: string) => `select(u.middle, 0.0, ${isEdge(e)})`,
   };
@@ -59,12 +55,10 @@ export function realTransform(engine: Engine, p: RealTransform, source: Source, 
   }
   const w = weighing(n, p.weights.edge, p.weights.middle);
   const complex: Source = { ...source, load: (x, e) => `${source.load(x, e)} let ${x}i = V();` };
-  const weighed: Target = {
-    ...target,
-    sizes: { ...target.sizes, ...w.sizes },
-    floats: { ...target.floats, ...w.floats },
+  const weighed = extended(target, {
+    ...w.numbers,
     store: (e, re, im) => target.store(e, `(${re} * ${w.re(e)})`, `(${im} * ${w.im(e)})`),
-  };
+  });
   chirpTransform(engine, { ...p, sign: -1, inputs: n, outputs: binCount(n) }, complex, weighed);
 }
 
@@ -79,12 +73,10 @@ export function hermitianTransform(engine: Engine, p: RealTransform, source: Sou
     return;
   }
   const w = weighing(n, p.weights.edge, 2 * p.weights.middle);
-  const weighed: Source = {
-    ...source,
-    sizes: { ...source.sizes, ...w.sizes },
-    floats: { ...source.floats, ...w.floats },
+  const weighed = extended(source, {
+    ...w.numbers,
     load: (x, e) =>
       `${source.load(`${x}w`, e)} let ${x}r = ${x}wr * ${w.re(e)}; let ${x}i = ${x}wi * ${w.im(e)};`,
-  };
+  });
   chirpTransform(engine, { ...p, sign: 1, inputs: binCount(n), outputs: n }, weighed, target);
 }

@@ -7,7 +7,7 @@
 
 import type { Engine } from '../../engine/engine.ts';
 import type { Element } from '../../engine/kernel.ts';
-import { launch } from '../../engine/launch.ts';
+import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { activationFunctions } from '../activation.ts';
 import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
@@ -87,7 +87,7 @@ export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tenso
 }`;
   const tilesN = Math.ceil(p.N / (4 * width));
   const tilesM = Math.ceil(p.M / R);
-  launch(
+  run(
     {
       name: p.name,
       reads: { a: [rows.element, A], b: [columns.element, B], bias: p.bias && [vector, p.bias] },

@@ -9,7 +9,7 @@
 // with which lavapipe compiled for 5 s instead of 2.
 
 import type { Element } from '../../engine/kernel.ts';
-import { launch } from '../../engine/launch.ts';
+import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { activationFunctions } from '../activation.ts';
 import { axis, each, quad } from '../tile.ts';
@@ -154,7 +154,7 @@ export function panels(p: Product, T: number, slices: number, A: Tensor, B: Tens
   const tilesM = Math.ceil(p.M / T);
   const batches = p.batches ?? 1;
   const sliceK = Math.ceil(p.K / slices / panelDepth) * panelDepth;
-  launch(
+  run(
     {
       name: p.name,
       reads: { a: [a.element, A], b: [b.element, B], bias: p.bias && [vector, p.bias] },

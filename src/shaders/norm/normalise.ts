@@ -1,8 +1,8 @@
 // y = (x - mean) rstd w + b, and its gradients, for any way of grouping: elements of a group share mean and rstd.
 //   dx = rstd (dy w - mean of dy w - h mean of (dy w h)),  h = (x - mean) rstd;  dw = sum of dy h;  db = sum of dy
 
-import { perItem } from '../../engine/launch.ts';
 import { type Gradients, record } from '../../engine/op.ts';
+import { perItem } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Grouping, sumPairs } from './sums.ts';
 
