@@ -18,13 +18,14 @@ import {
 } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
-import { type Medium, mediumOf } from './medium.ts';
+import { type Medium, mediumOf, pictureOf } from './medium.ts';
 import { buildModel, type ModelFile } from './model/checkpoint.ts';
-import { exampleShape, isImage } from './model/inputs.ts';
+import { isImage } from './model/inputs.ts';
 import { samplePrior } from './model/sampling.ts';
 import type { Vae } from './model/vae.ts';
 import { makeFolder, missingLevels, removeEmpty, writeWhole } from './outFolder.ts';
-import { sheetPng } from './picture.ts';
+import { type GridRow, imageGrid } from './plot/imageGrid.ts';
+import { encodePng } from './plot/raster.ts';
 import { RunFolder } from './runFolder.ts';
 
 export interface GenerateOptions extends CommonOptions {
@@ -88,16 +89,16 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
     await withEngine(options, async (engine) => {
       const model = buildModel(engine, file, name);
       made = await makeFolder(out);
-      const shown: Float32Array[][] = [];
+      const shown: GridRow[] = [];
       for (const [row, label] of labels.entries()) {
         const index = label === null ? null : file.labels.indexOf(label);
         const clips = await generateLabel(engine, medium, model, index, options, files[row], signal);
         written += clips.count;
-        shown.push(clips.shown);
+        shown.push({ pictures: clips.shown });
         if (label !== null) say(`label ${printable(label)}: ${clips.count} ${medium.things}`);
         if (signal.aborted) break;
       }
-      if (written > 0) await writeWhole(picture, sheetPng(shown, ...exampleShape(file.features)));
+      if (written > 0) await writeWhole(picture, encodePng(await imageGrid(shown, pictureOf(file.features))));
     });
     if (written === 0) {
       say('stopped before the first file; nothing is left of it');

@@ -5,7 +5,8 @@ import { encodeWav } from './audio/wav.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Tensor } from './engine/tensor.ts';
 import { encodeGrey } from './imageFile.ts';
-import { type InputSettings, isImage } from './model/inputs.ts';
+import { exampleShape, type InputSettings, isImage } from './model/inputs.ts';
+import type { GridOptions } from './plot/imageGrid.ts';
 
 /** One example, and the file it makes. */
 export interface ExampleFile {
@@ -45,6 +46,12 @@ export function mediumOf(settings: InputSettings): Medium {
       return parts.map(([values, wave]) => ({ values, bytes: encodeWav(wave, settings.sampleRate) }));
     },
   };
+}
+
+/** How a grid shows such examples. */
+export function pictureOf(settings: InputSettings): Pick<GridOptions, 'height' | 'width' | 'kind'> {
+  const [height, width] = exampleShape(settings);
+  return { height, width, kind: isImage(settings) ? 'grey' : 'spectrogram' };
 }
 
 /** The rows of tensors of B rows each, read and disposed: a list for each row. */

@@ -10,7 +10,9 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter((f) => f.endsWith('.ts') && !f.endsWith('.d.ts'))
   .map((f) => f.replaceAll('\\', '/'));
 const layers = ['engine', 'shaders', 'audio', 'image', 'model'];
-const layerOf = (file: string) => (file.includes('/') ? layers.indexOf(file.split('/')[0]) : layers.length);
+/** Whatever is in none of these folders is a command, or drawn for one. */
+const layerOf = (file: string) =>
+  layers.includes(file.split('/')[0]) ? layers.indexOf(file.split('/')[0]) : layers.length;
 const importsOf = (file: string) =>
   [...readFileSync(join(src, file), 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((m) => m[1]);
 const resolve = (file: string, target: string) =>
