@@ -23,6 +23,13 @@ await build({
   platform: 'node',
   packages: 'external',
 });
+await build({
+  ...common,
+  entryPoints: ['examples/classifier/classifier.ts'],
+  outdir: 'dist/examples',
+  platform: 'node',
+  packages: 'external',
+});
 const browser = { ...browserBundle, sourcemap: true };
 await build({ ...browser, outfile: 'dist/browser.js' });
 await build({ ...browser, entryPoints: ['src/engine.ts'], outfile: 'dist/engine.browser.js' });

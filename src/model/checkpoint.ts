@@ -54,13 +54,18 @@ export function planOf(engine: Engine): Plan {
   return { adapter: engine.adapter.name, lanes: engine.lanes, choices: engine.plan.choices };
 }
 
-function metadata(kind: string, json: Record<string, unknown>): Record<string, string> {
+/** Metadata of a file of ours: what kind it is, and objects by name. */
+export function metadata(kind: string, json: Record<string, unknown>): Record<string, string> {
   const entries = Object.entries(json).map(([key, value]) => [key, JSON.stringify(value)]);
   return { format: 'pt', formant: `${version}`, kind, ...Object.fromEntries(entries) };
 }
 
 /** Metadata of a file of ours as objects. @throws CheckpointError if it is another program's or a later version's. */
-function parse(found: Record<string, string>, kind: string, name: string): Record<string, unknown> {
+export function parseMetadata(
+  found: Record<string, string>,
+  kind: string,
+  name: string,
+): Record<string, unknown> {
   if (found.formant === undefined || found.kind === undefined)
     throw new CheckpointError(`${name}: this safetensors file was not written by formant`);
   const of = Number(found.formant);
@@ -99,7 +104,7 @@ export function encodeModel({ params, config, features, labels }: ModelFile): Ui
 /** @throws CheckpointError if the bytes are not a model file of this version. */
 export function decodeModel(bytes: Uint8Array, name: string): ModelFile {
   const { tensors, metadata: found } = readSafetensors(bytes, name);
-  const info = parse(found, 'model', name) as unknown as ModelInfo;
+  const info = parseMetadata(found, 'model', name) as unknown as ModelInfo;
   checkInfo(info, name);
   return { ...info, params: floats(tensors, '', name) };
 }
@@ -175,7 +180,7 @@ function checkPosition(position: unknown, name: string): Position {
 /** @throws CheckpointError if the bytes are not a checkpoint of a version that is read here. */
 export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckpoint {
   const { tensors, metadata: found } = readSafetensors(bytes, name);
-  const { plan, best, position: given, ...rest } = parse(found, 'checkpoint', name);
+  const { plan, best, position: given, ...rest } = parseMetadata(found, 'checkpoint', name);
   const first = found.formant === '1';
   const position = checkPosition(first && given ? adamPosition(given) : given, name);
   if (!plan) throw new CheckpointError(`${name}: the plan of kernels is missing; the file is damaged`);
