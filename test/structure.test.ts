@@ -28,6 +28,15 @@ test('imports point one way', () => {
   expect(against).toEqual([]);
 });
 
+test('nothing in src imports examples, measurements or tests', () => {
+  const leaving = files.flatMap((file) =>
+    importsOf(file)
+      .filter((target) => target.startsWith('.') && resolve(file, target).startsWith('..'))
+      .map((target) => `${file} imports ${target}`),
+  );
+  expect(leaving).toEqual([]);
+});
+
 test('audio and models never touch a GPUBuffer', () => {
   const touching = files.filter(
     (file) =>

@@ -9,7 +9,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { ClipFile } from '../../src/audio/folder.ts';
-import { fileFault, printable } from '../../src/audio/names.ts';
+import { printable } from '../../src/audio/names.ts';
 import {
   type CommonOptions,
   interruption,
@@ -101,14 +101,19 @@ async function readModel(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new CheckpointError(`${printable(path)}: ${fileFault(error, path)}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const fault = code === 'ENOENT' ? 'does not exist' : `cannot be read (${message})`;
+    throw new CheckpointError(`${printable(path)}: ${fault}; give the ${fileName} that train wrote`);
   }
 }
 
 async function runListen(clips: string, options: ListenOptions): Promise<Record<string, Figures>> {
   const { real, count } = options;
   const bytes = await readModel(options.model);
-  const files = { clips: await listLabelled(clips), real: divide(await listLabelled(real), undefined, real) };
+  const files = {
+    clips: await listLabelled(clips),
+    real: divide(await listLabelled(real), undefined, printable(real)),
+  };
   return withEngine(options, async (engine) => {
     const { model } = decodeClassifier(engine, bytes, printable(options.model));
     const made = perLabel(files.clips, model.labels, count, printable(clips));

@@ -5,6 +5,7 @@
 
 import { readClips } from '../../src/audio/clips.ts';
 import { type ClipFile, listClips } from '../../src/audio/folder.ts';
+import { printable } from '../../src/audio/names.ts';
 import { embeddedDigits } from '../../src/data.ts';
 import { DataError, type Engine, referenceFeatures } from '../../src/index.ts';
 import { Intake, type IntakeSummary } from '../../src/intake.ts';
@@ -35,7 +36,7 @@ export async function listLabelled(data: string): Promise<(ClipFile & { label: s
   const odd = files.find((f) => f.label === null);
   if (odd)
     throw new DataError(
-      `${odd.path}: has no label; name the files {label}_{speaker}_{index}.wav, or put them into a folder for each label`,
+      `${printable(odd.path)}: has no label; name the files {label}_{speaker}_{index}.wav, or put them into a folder for each label`,
     );
   return files as (ClipFile & { label: string })[];
 }

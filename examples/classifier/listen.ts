@@ -86,8 +86,8 @@ export function figuresOf(found: Heard, asked: readonly string[], reference: Vec
 }
 
 /**
- * The first `count` items of every label, in the order given, or in the order of `ranks`.
- * @throws DataError unless these labels are there, no other ones, and each has so many.
+ * The first `count` items of every label, in the order given.
+ * @throws DataError unless these labels are there, no others, and each has so many.
  */
 export function perLabel<T extends { label: string }>(
   items: readonly T[],

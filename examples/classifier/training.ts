@@ -27,7 +27,7 @@ export interface TrainingOptions {
 }
 
 /** Epochs unless told otherwise. */
-export const defaultEpochs = 30;
+export const defaultEpochs = 20;
 const batch = 64;
 const lr = 1e-3;
 
