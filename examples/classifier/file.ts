@@ -9,7 +9,7 @@ import {
   referenceFeatures,
   writeSafetensors,
 } from '../../src/index.ts';
-import { metadata, parseMetadata } from '../../src/model/checkpoint.ts';
+import { metadata, parseMetadata } from '../../src/model/metadata.ts';
 import { splitFloats } from '../../src/model/stateDict.ts';
 import { levelRange } from './clips.ts';
 import { architecture, Classifier } from './network.ts';
