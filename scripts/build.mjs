@@ -6,7 +6,7 @@ import { benchFiles, benchPage, browserBundle } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' };
-const commands = ['cli', 'train', 'preprocess', 'generate', 'reconstruct', 'doctor', 'start'];
+const commands = ['cli', 'train', 'preprocess', 'generate', 'reconstruct', 'interpolate', 'doctor', 'start'];
 await build({
   ...common,
   entryPoints: [...commands, 'index', 'node', 'engine'].map((name) => `src/${name}.ts`),

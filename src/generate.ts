@@ -12,12 +12,12 @@ import {
   runIfMain,
   Stopped,
   say,
-  UsageError,
   wholeNumber,
   withEngine,
 } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
+import { checkLabel } from './labels.ts';
 import { type Medium, mediumOf, pictureOf } from './medium.ts';
 import { buildModel, type ModelFile } from './model/checkpoint.ts';
 import { isImage } from './model/inputs.ts';
@@ -111,16 +111,10 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   }
 }
 
-/** @throws UsageError for labels of a model without any, or unknown ones. */
+/** The labels to say. @throws UsageError as `checkLabel`. */
 function chosenLabels(file: ModelFile, wanted: string[] | undefined): (string | null)[] {
-  if (file.config.model === 'vae') {
-    if (wanted)
-      throw new UsageError(`--label ${wanted[0]}: this model is a vae and knows no labels; leave it out`);
-    return [null];
-  }
-  const unknown = wanted?.find((label) => !file.labels.includes(label));
-  if (unknown !== undefined)
-    throw new UsageError(`--label ${unknown}: this model knows ${file.labels.join(', ')}`);
+  for (const label of wanted ?? []) checkLabel(file, label);
+  if (file.config.model === 'vae') return [null];
   return wanted ? [...new Set(wanted)] : file.labels;
 }
 

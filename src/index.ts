@@ -3,6 +3,7 @@
 export * from './audio/features.ts';
 export { type GriffinLimOptions, griffinLim } from './audio/griffinLim.ts';
 export { featuresToWaves, type InverseOptions } from './audio/inverse.ts';
+export { type Joined, joinClips } from './audio/join.ts';
 export { type Level, loudness, measureLevel, mixDown } from './audio/level.ts';
 export { featuresToWave, waveToFeatures } from './audio/long.ts';
 export { type MelBand, type MelOptions, melBands, melFilterbank } from './audio/mel.ts';
@@ -44,4 +45,13 @@ export { type SpeechClip, speechDataset } from './model/speech.ts';
 export { encodeStateDict, loadStateDict } from './model/stateDict.ts';
 export { type EpochRow, type StepRow, type TrainEvent, Trainer, type TrainState } from './model/trainer.ts';
 export { Vae, type VaeConfig, type VaeOutput } from './model/vae.ts';
+export {
+  interpolate,
+  klPerUnit,
+  latentPlane,
+  type Points,
+  type WalkMode,
+  walk,
+  walkModes,
+} from './model/walk.ts';
 export * from './shaders/index.ts';

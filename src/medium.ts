@@ -12,6 +12,8 @@ import type { GridOptions } from './plot/imageGrid.ts';
 export interface ExampleFile {
   /** (rows, columns) in [0, 1]. */
   values: Float32Array;
+  /** Samples at the features' rate, for sound. */
+  wave?: Float32Array;
   bytes: Uint8Array;
 }
 
@@ -43,7 +45,7 @@ export function mediumOf(settings: InputSettings): Medium {
         return [examples, featuresToWaves(engine, examples, settings)];
       });
       const parts = await rowsOf(engine, made, made[0].shape[0]);
-      return parts.map(([values, wave]) => ({ values, bytes: encodeWav(wave, settings.sampleRate) }));
+      return parts.map(([values, wave]) => ({ values, wave, bytes: encodeWav(wave, settings.sampleRate) }));
     },
   };
 }

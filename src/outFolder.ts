@@ -2,6 +2,7 @@
 // recursive one tries for ever where a file system makes no folders (/proc), and no signal ends it. A file is written
 // beside its place and renamed, so that it is there whole or not at all, whenever the process or the disk ends.
 
+import { existsSync } from 'node:fs';
 import { appendFile, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { printable } from './audio/names.ts';
@@ -109,4 +110,9 @@ export async function removeEmpty(made: readonly string[]): Promise<void> {
     );
     if (!removed) return;
   }
+}
+
+/** `base-1`, `base-2`, ...: the first that does not exist. */
+export function nextFree(base: string): string {
+  for (let i = 1; ; i++) if (!existsSync(`${base}-${i}`)) return `${base}-${i}`;
 }

@@ -1,10 +1,9 @@
 // formant reconstruct: recordings or images through a model, at z = mu, and back, with errors per file.
 
 import { existsSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { checkSound, faultOf, ratePlan } from './audio/clips.ts';
 import { type FeatureSettings, frameCount } from './audio/features.ts';
-import { fileLabel } from './audio/folder.ts';
 import { type Level, measureLevel } from './audio/level.ts';
 import { fileStems, printable } from './audio/names.ts';
 import { FileFault, openRecording } from './audio/recording.ts';
@@ -17,15 +16,15 @@ import {
   print,
   runIfMain,
   Stopped,
-  UsageError,
   withEngine,
 } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { encodeGrey, readGrey } from './imageFile.ts';
 import { Intake, type IntakeSummary } from './intake.ts';
+import { labelsOfFiles } from './labels.ts';
 import { mediumOf } from './medium.ts';
-import { buildModel, type ModelFile } from './model/checkpoint.ts';
+import { buildModel } from './model/checkpoint.ts';
 import { type ImageSettings, isImage } from './model/inputs.ts';
 import { atMean, reconstructWave } from './model/reconstruct.ts';
 import type { Vae } from './model/vae.ts';
@@ -97,7 +96,7 @@ export async function runReconstruct(
 ): Promise<ReconstructResult> {
   const folder = await RunFolder.open(options.run);
   const { file: model, name } = await folder.model();
-  const labels = labelsOf(model, files, options.label);
+  const labels = labelsOfFiles(model, files, options.label);
   const out = options.out ?? folder.path('reconstructions');
   await missingLevels(out);
   const targets = outputNames(files, mediumOf(model.features).extension).map((file) => join(out, file));
@@ -192,27 +191,6 @@ async function reconstructSound(
   } finally {
     await recording.close();
   }
-}
-
-/** A label for each file of a conditional model: the given one, else as its name or its folder says. */
-function labelsOf(model: ModelFile, files: string[], given: string | undefined): (string | null)[] {
-  const { labels } = model;
-  if (model.config.model === 'vae') {
-    if (given === undefined) return files.map(() => null);
-    throw new UsageError(`--label ${given}: this model is a vae and knows no labels; leave it out`);
-  }
-  if (given !== undefined && !labels.includes(given))
-    throw new UsageError(`--label ${printable(given)}: this model knows ${labels.map(printable).join(', ')}`);
-  return files.map((file) => {
-    const path = resolve(file);
-    const found =
-      given ?? [fileLabel(basename(path)), basename(dirname(path))].find((l) => l && labels.includes(l));
-    if (found) return found;
-    throw new UsageError(
-      `${printable(file)}: neither its name ({label}_{speaker}_{index}.wav) nor its folder is a label of this model ` +
-        `(${labels.map(printable).join(', ')}); give one by --label`,
-    );
-  });
 }
 
 /** Names of the results: no two alike. */

@@ -2,7 +2,8 @@
 
 import { type CommonOptions, newCommand, print, runIfMain, say } from './command.ts';
 import { runGenerate } from './generate.ts';
-import { nextFree, runTrain } from './train.ts';
+import { nextFree } from './outFolder.ts';
+import { runTrain } from './train.ts';
 
 export function start() {
   return newCommand('start', 'train the demo on the embedded digits and let it speak').action(

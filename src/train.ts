@@ -1,7 +1,6 @@
 // formant train: a VAE or CVAE on a folder of recordings.
 
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import {
   type CommonOptions,
@@ -36,6 +35,7 @@ import {
 } from './model/presets.ts';
 import { presetFeatures } from './model/speech.ts';
 import { Trainer } from './model/trainer.ts';
+import { nextFree } from './outFolder.ts';
 import { figure } from './progress.ts';
 import { RunFolder } from './runFolder.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
@@ -259,11 +259,6 @@ async function start(
   } finally {
     dispose();
   }
-}
-
-/** `base-1`, `base-2`, ...: the first that does not exist. */
-export function nextFree(base: string): string {
-  for (let i = 1; ; i++) if (!existsSync(`${base}-${i}`)) return `${base}-${i}`;
 }
 
 await runIfMain('train', train);

@@ -18,6 +18,11 @@ export interface SampleOptions {
   seed: number;
 }
 
+/** The z of a clip at temperature 1: (latent). */
+export function priorNoise(seed: number, label: number | null, index: number, latent: number): Float32Array {
+  return new Random(seed, `sample ${label ?? ''}`).normal(index, latent);
+}
+
 /**
  * @returns features (B, mel, frames) in [0, 1], one for each index; the caller disposes them or is in a scope
  * @throws ShapeError for a label the model does not have, or a temperature below 0
@@ -28,12 +33,11 @@ export function samplePrior(engine: Engine, model: Vae, options: SampleOptions):
   if (!(temperature >= 0)) throw new ShapeError(`sample: temperature ${temperature}; it must be 0 or more`);
   if ((label !== null) !== classes > 0)
     throw new ShapeError(`sample: label ${label} for a model of ${classes} classes`);
-  const random = new Random(seed, `sample ${label ?? ''}`);
   const B = indices.length;
   const z = new Float32Array(B * latent);
   indices.forEach((index, b) => {
     z.set(
-      random.normal(index, latent).map((v) => v * temperature),
+      priorNoise(seed, label, index, latent).map((v) => v * temperature),
       b * latent,
     );
   });
