@@ -189,7 +189,7 @@ function overPlane({ file, dataset }: OpenRun, options: RouteOptions): Route {
     throw new UsageError(`--grid: give --label, one of ${labels.map(printable).join(', ')}`);
   const label = options.label === undefined ? null : checkLabel(file, options.label);
   const index = label === null ? null : labels.indexOf(label);
-  const of = label === null ? [] : fileStems([label], 'label');
+  const of = label === null ? [] : fileStems([`label-${label}`], 'label');
   return {
     name: ['grid', ...(Array.isArray(grid) ? grid : []), ...of].join('-'),
     rows: steps,
