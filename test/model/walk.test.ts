@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { oneHot } from '../../src/model/dataset.ts';
+import { presetConfig } from '../../src/model/presets.ts';
 import { Trainer } from '../../src/model/trainer.ts';
 import {
   atMean,
@@ -14,7 +15,7 @@ import {
   walk,
 } from '../../src/node.ts';
 import { closeTo } from '../close.ts';
-import { data, frames, mels, small } from './small.ts';
+import { data, frames, mels } from './small.ts';
 
 const rows = (values: Float32Array, n: number) =>
   Array.from({ length: values.length / n }, (_, i) => [...values.subarray(i * n, (i + 1) * n)]);
@@ -118,7 +119,8 @@ describe('through a model', () => {
   let trainer: Trainer;
   beforeAll(async () => {
     engine = await openEngine();
-    trainer = new Trainer(engine, { ...small, weight: 50, lr: 3e-3, epochs: 60 }, data);
+    const tiny = { widths: [24], latent: 3, batch: 20, epochs: 60, lr: 5e-3 };
+    trainer = new Trainer(engine, { ...presetConfig('mnist-ref', 'cvae'), ...tiny }, data);
     for await (const _ of trainer.train());
   });
   afterAll(() => engine.close());
