@@ -77,9 +77,9 @@ export function interpolate() {
     .option('--out <dir>', 'where to write (default: a new folder in walks/ in the run folder)')
     .action(async (options: InterpolateOptions) => {
       const result = await runInterpolate(options);
-      const listen = result.walk ? `\nlisten: ${result.walk}` : '';
+      const listen = result.walk ? `\nlisten: ${printable(result.walk)}` : '';
       const sum = `${result.files.length} files in ${printable(result.out)}`;
-      print(options, result, `${sum}\npicture: ${result.picture}${listen}`);
+      print(options, result, `${sum}\npicture: ${printable(result.picture)}${listen}`);
     });
 }
 
