@@ -1,10 +1,14 @@
-// One WAV file as a source of mono samples. Small files are decoded whole. Of a large one (an hour of sound) only the
+// One WAV or MP3 file as a source of mono samples. Small WAV files are decoded whole. Of a large one (an hour of sound) only the
 // chunk headers are read; its samples come block by block, each as a WAV file of its own with the same format, so that
-// decodeWav alone knows formats and memory does not grow with the file.
+// decodeWav alone knows formats and memory does not grow with the file. An MP3 file is held as it is and decoded as far as
+// it is asked for.
 
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { DataError } from '../engine/errors.ts';
 import { mixDown } from './level.ts';
+import { openMp3 } from './mp3.ts';
+import { isMp3 } from './mp3Frames.ts';
+import { mp3Decoder } from './mp3Node.ts';
 import { fileFault, printable } from './names.ts';
 import type { WaveSource } from './resample.ts';
 import { decodeWav, type Wav } from './wav.ts';
@@ -54,9 +58,12 @@ const mostChunks = 1000;
 /** Frames decoded together at most. */
 const blockFrames = 2 ** 20;
 
+/** MP3 files are held in memory; this is 18 hours at 128 kbit/s. */
+const mostMp3Bytes = 2 ** 30;
+
 /**
- * Opens a WAV file; errors call it by its path.
- * @throws FileFault if it cannot be read, DataError as decodeWav.
+ * Opens a WAV or MP3 file, told apart by how it begins, then by its name; errors call it by its path.
+ * @throws FileFault if it cannot be read or is an empty or too large MP3, DataError as decodeWav and openMp3.
  */
 export async function openRecording(path: string): Promise<Recording> {
   const name = printable(path);
@@ -65,14 +72,47 @@ export async function openRecording(path: string): Promise<Recording> {
     const info = await stat(path);
     // A device or a pipe would be read without end.
     if (!info.isFile() && !info.isDirectory())
-      throw new FileFault(path, 'unreadable', 'is no regular file; give a WAV file');
-    if (info.size <= wholeBytes) return ofWav(decodeWav(await readFile(path), name));
+      throw new FileFault(path, 'unreadable', 'is no regular file; give a WAV or MP3 file');
+    if (info.size <= wholeBytes) {
+      const bytes = await readFile(path);
+      return isMp3Named(path, bytes) ? await ofMp3(bytes, path) : ofWav(decodeWav(bytes, name));
+    }
     file = await open(path);
-    return await openLarge(file, info.size, name);
+    const head = new Uint8Array(headBytes);
+    await readFully(file, head, 0, 0, name);
+    if (!isMp3Named(path, head)) return await openLarge(file, info.size, name);
+    if (info.size > mostMp3Bytes)
+      throw new FileFault(path, 'size', `is an MP3 of ${info.size} bytes, more than 2^30; cut it into parts`);
+    const bytes = await file.readFile();
+    await file.close();
+    return await ofMp3(bytes, path);
   } catch (error) {
     await file?.close();
     throw error instanceof DataError ? error : new FileFault(path, 'unreadable', fileFault(error, path));
   }
+}
+
+/** What begins as a WAV is one whatever its name. */
+function isMp3Named(path: string, bytes: Uint8Array): boolean {
+  return !isWave(bytes) && (/\.mp3$/i.test(path) || isMp3(bytes));
+}
+
+async function ofMp3(bytes: Uint8Array, path: string): Promise<Recording> {
+  if (bytes.length === 0) throw new FileFault(path, 'empty', 'holds no bytes; fetch it again');
+  const mp3 = openMp3(bytes, printable(path), await mp3Decoder());
+  return {
+    ...mp3,
+    ...{ bits: 16, encoding: 'integer' },
+    read: async (start, end, channel = 'mean') => {
+      const mono = new Float32Array(end - start);
+      for (let from = start; from < end; from += blockFrames) {
+        const to = Math.min(end, from + blockFrames);
+        mono.set(await mp3.read(from, to, channel), from - start);
+      }
+      return mono;
+    },
+    close: async () => {},
+  };
 }
 
 function ofWav(wav: Wav): Recording {

@@ -38,6 +38,15 @@ const KINDS: [number, string, string][] = [
   [0, '\\x1aE\\xdf\\xa3', 'Matroska or WebM'],
 ];
 
+/** What another file is, as its first bytes tell; null where they do not. */
+export function kindOf(bytes: Uint8Array): string | null {
+  const known = KINDS.find(([at, start]) => text(bytes, at, 4).startsWith(start))?.[2];
+  return known ?? (bytes[0] === 0xff && bytes[1] >= 0xe0 ? 'MP3' : null);
+}
+
+/** The first four bytes, for an error. */
+export const startOf = (bytes: Uint8Array): string => text(bytes, 0, 4);
+
 /** So many bytes as text for an error: unprintable ones as \xNN. */
 function text(bytes: Uint8Array, at: number, length: number): string {
   let out = '';
@@ -83,8 +92,7 @@ function checkKind({ bytes, name }: Source): void {
       `${name}: is RIFX, a WAV with its bytes in the other order; convert it, for example with sox IN.wav -L OUT.wav`,
     );
   }
-  const known = KINDS.find(([at, start]) => text(bytes, at, 4).startsWith(start))?.[2];
-  const other = known ?? (bytes[0] === 0xff && bytes[1] >= 0xe0 ? 'MP3' : null);
+  const other = kindOf(bytes);
   if (other) throw new DataError(`${name}: is ${other}, no WAV; ${FFMPEG}`);
   const found =
     kind === 'RIFF' ? `it is RIFF of the kind "${text(bytes, 8, 4)}"` : `it starts with "${kind}"`;
