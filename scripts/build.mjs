@@ -9,8 +9,13 @@ const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true,
 const commands = ['cli', 'train', 'preprocess', 'generate', 'reconstruct', 'interpolate', 'doctor', 'start'];
 await build({
   ...common,
-  entryPoints: [...commands, 'index', 'node', 'engine'].map((name) => `src/${name}.ts`),
+  entryPoints: [
+    ...[...commands, 'index', 'node', 'engine'].map((name) => `src/${name}.ts`),
+    'src/audio/decodeWorker.ts',
+  ],
   outdir: 'dist',
+  // The worker's script lies beside the commands.
+  entryNames: '[name]',
   platform: 'node',
   packages: 'external',
   splitting: true,

@@ -2,11 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
-import { checkSound, faultOf, ratePlan } from './audio/clips.ts';
+import { checkSound, ratePlan } from './audio/clips.ts';
 import { type FeatureSettings, frameCount } from './audio/features.ts';
 import { type Level, measureLevel } from './audio/level.ts';
 import { fileStems, printable } from './audio/names.ts';
-import { FileFault, openRecording } from './audio/recording.ts';
+import { FileFault, faultOf, openRecording } from './audio/recording.ts';
 import { resampleSource } from './audio/resample.ts';
 import { encodeWav } from './audio/wav.ts';
 import {

@@ -3,13 +3,12 @@
 // recording only the beginning is read, so a folder of hour-long ones costs no more memory than one of words.
 
 import type { Engine } from '../engine/engine.ts';
-import { DataError, ShapeError } from '../engine/errors.ts';
+import { ShapeError } from '../engine/errors.ts';
 import { type ResamplePlan, resamplePlan } from '../shaders/resample.ts';
 import { type FeatureSettings, fitLength } from './features.ts';
 import type { ClipFile } from './folder.ts';
 import { clippedShare, measureLevel } from './level.ts';
-import { printable } from './names.ts';
-import { type FaultKind, FileFault, openRecording, type Recording } from './recording.ts';
+import { type FaultKind, FileFault, faultOf, openRecording, type Recording } from './recording.ts';
 import { bestQuality, inputsFor, resampleBatch } from './resample.ts';
 
 /** A clip with its samples: mono, `length` of them, at the features' rate. */
@@ -25,14 +24,6 @@ export interface FileReport {
 
 const chunk = 64;
 const filesAtOnce = 16;
-
-/** The fault that an error of reading this file means; errors that are no file's fault are thrown on. */
-export function faultOf(error: unknown, path: string): FileFault {
-  if (error instanceof FileFault) return error;
-  // So is a recording that no tensor holds.
-  if (!(error instanceof DataError || error instanceof ShapeError)) throw error;
-  return new FileFault(path, 'damaged', error.message.replace(`${printable(path)}: `, ''));
-}
 
 /** The plan from a file's rate to a model's. @throws FileFault for a rate that has none. */
 export function ratePlan(path: string, from: number, to: number): ResamplePlan {

@@ -4,7 +4,7 @@
 // it is asked for.
 
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
-import { DataError } from '../engine/errors.ts';
+import { DataError, ShapeError } from '../engine/errors.ts';
 import { mixDown } from './level.ts';
 import { openMp3 } from './mp3.ts';
 import { isMp3 } from './mp3Frames.ts';
@@ -36,6 +36,14 @@ export class FileFault extends DataError {
     this.kind = kind;
     this.reason = reason;
   }
+}
+
+/** The fault that an error of reading this file means; errors that are no file's fault are thrown on. */
+export function faultOf(error: unknown, path: string): FileFault {
+  if (error instanceof FileFault) return error;
+  // So is a recording that no tensor holds.
+  if (!(error instanceof DataError || error instanceof ShapeError)) throw error;
+  return new FileFault(path, 'damaged', error.message.replace(`${printable(path)}: `, ''));
 }
 
 /** A file that is open for reading; close it. `read` gives the mean of the channels, or one of them. */

@@ -1,0 +1,8 @@
+// The script of a decoding thread: takes one file after another, hands back its samples.
+import { parentPort } from 'node:worker_threads';
+import { type DecodeJob, decodeFile } from './decodeFile.ts';
+
+parentPort?.on('message', async (job: DecodeJob) => {
+  const result = await decodeFile(job);
+  parentPort?.postMessage(result, 'decoded' in result ? [result.decoded.samples.buffer as ArrayBuffer] : []);
+});
