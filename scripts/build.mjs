@@ -6,7 +6,18 @@ import { benchFiles, benchPage, browserBundle } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' };
-const commands = ['cli', 'train', 'preprocess', 'generate', 'reconstruct', 'interpolate', 'doctor', 'start'];
+const commands = [
+  'cli',
+  'train',
+  'preprocess',
+  'generate',
+  'reconstruct',
+  'interpolate',
+  'evaluate',
+  'score',
+  'doctor',
+  'start',
+];
 await build({
   ...common,
   entryPoints: [
@@ -23,7 +34,9 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: ['bench/bench.ts', 'bench/nearest.ts', 'bench/endurance.ts'],
+  entryPoints: ['bench', 'nearest', 'endurance', 'anomalies', 'leaveOneOut'].map(
+    (name) => `bench/${name}.ts`,
+  ),
   outdir: 'dist',
   platform: 'node',
   packages: 'external',

@@ -4,17 +4,19 @@
 import { Command } from 'commander';
 import { execute } from './command.ts';
 import { doctor } from './doctor.ts';
+import { evaluate } from './evaluate.ts';
 import { generate } from './generate.ts';
 import { interpolate } from './interpolate.ts';
 import { preprocess } from './preprocess.ts';
 import { reconstruct } from './reconstruct.ts';
+import { score } from './score.ts';
 import { train } from './train.ts';
 
 const program = new Command('formant')
   .description('Audio VAEs on a hand-written WebGPU engine: train, generate, listen.')
   .exitOverride()
   .showHelpAfterError('(--help lists the verbs)');
-for (const verb of [train, preprocess, generate, reconstruct, interpolate, doctor])
+for (const verb of [train, preprocess, generate, reconstruct, interpolate, evaluate, score, doctor])
   program.addCommand(verb());
 
 process.exitCode = await execute(program, process.argv.slice(2));

@@ -37,22 +37,30 @@ export function newCommand(name: string, description: string): Command {
     .showHelpAfterError('(--help lists the options)');
 }
 
-/** Parses a whole number of at least `least`. */
-export function wholeNumber(least: number): (text: string) => number {
+const from = (least: number, most: number) =>
+  most < Number.POSITIVE_INFINITY ? `from ${least} to ${most}` : `of at least ${least}`;
+
+/** Parses a whole number of at least `least` and at most `most`. */
+export function wholeNumber(least: number, most = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`give a whole number of at least ${least}`);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`give a whole number ${from(least, most)}`);
     return value;
   };
 }
 
-/** Parses a number of at least `least`, or above it. */
-export function number(least: number, exclusive = false): (text: string) => number {
+/** Parses a number of at least `least`, or above it, and at most `most`. */
+export function number(
+  least: number,
+  exclusive = false,
+  most = Number.POSITIVE_INFINITY,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < least || (exclusive && value === least))
-      throw new InvalidArgumentError(`give a number ${exclusive ? 'above' : 'of at least'} ${least}`);
+    const outside = value < least || value > most || (exclusive && value === least);
+    if (text.trim() === '' || !Number.isFinite(value) || outside)
+      throw new InvalidArgumentError(`give a number ${exclusive ? `above ${least}` : from(least, most)}`);
     return value;
   };
 }

@@ -47,6 +47,8 @@ export interface DataSource {
   readonly kind: DataKind;
   /** What became of the files; complete after `dataset`. */
   readonly intake: IntakeSummary;
+  /** Features of all recordings in dB, not scaled; null for images. */
+  readonly table: ((engine: Engine, settings: FeatureSettings) => Promise<FeatureTable>) | null;
   /**
    * Examples of everything that can be used; says what cannot.
    * @param settings of the examples of a model; of features with maxDb null it is taken from the training split, and
@@ -94,6 +96,7 @@ function speech(
   return {
     kind: 'speech',
     intake,
+    table,
     dataset: async (engine, given, validation) => {
       const settings = given ?? referenceFeatures;
       if (isImage(settings))
@@ -110,6 +113,7 @@ async function openImages(dir: string): Promise<DataSource> {
   return {
     kind: 'image',
     intake: { found, used: found, leftOut: [], notes: [] },
+    table: null,
     dataset: async (_, settings, validation) => {
       if (settings && !isImage(settings))
         throw new DataError(`${printable(dir)}: these are images, and the model takes sound`);

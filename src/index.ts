@@ -1,5 +1,6 @@
 // The engine, the operations, and what is built on them: everything that runs in a browser as in Node.
 
+export { atLevel, featureLevel } from './audio/featureLevel.ts';
 export * from './audio/features.ts';
 export { type GriffinLimOptions, griffinLim } from './audio/griffinLim.ts';
 export { featuresToWaves, type InverseOptions } from './audio/inverse.ts';
@@ -23,6 +24,14 @@ export { Random } from './engine/random.ts';
 export { type HostArray, type Shape, Tensor } from './engine/tensor.ts';
 export { browserStore, type TuneOptions, type TuneRow, type TunerStore, tune } from './engine/tuner.ts';
 export {
+  type AnomalyOptions,
+  type AnomalyScores,
+  anomalyScores,
+  auroc,
+  quantile,
+  trainingNats,
+} from './model/anomaly.ts';
+export {
   buildModel,
   decodeCheckpoint,
   decodeModel,
@@ -32,11 +41,19 @@ export {
   type ModelInfo,
 } from './model/checkpoint.ts';
 export type { Dataset, Split } from './model/dataset.ts';
-export { type Evaluation, evaluate } from './model/evaluate.ts';
+export {
+  type Assessment,
+  type AssessOptions,
+  assess,
+  type Evaluation,
+  evaluate,
+  type PartFigures,
+} from './model/evaluate.ts';
 export { imageDataset } from './model/images.ts';
 export { exampleShape, type ImageSettings, type InputSettings, isImage } from './model/inputs.ts';
+export { type IwaeOptions, iwaeBound } from './model/iwae.ts';
 export * from './model/layers.ts';
-export { type Likelihood, likelihoods, type VaeLoss, vaeLoss } from './model/objective.ts';
+export { type Likelihood, likelihoods, type Nats, natsOf, type VaeLoss, vaeLoss } from './model/objective.ts';
 export { presetConfig, presetNames, type TrainConfig, vaeConfig } from './model/presets.ts';
 export { atMean, type Reconstruction, reconstructWave } from './model/reconstruct.ts';
 export { readSafetensors, writeSafetensors } from './model/safetensors.ts';

@@ -1,7 +1,7 @@
 // A run that is done or under way, opened to look at: its model, and the data it was trained on or other data, in the
 // model's terms: scaled as its examples are, labels as it counts them.
 
-import { openData } from './data.ts';
+import { type DataSource, openData } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import type { IntakeSummary } from './intake.ts';
 import { buildModel, type ModelFile } from './model/checkpoint.ts';
@@ -15,6 +15,8 @@ export interface OpenRun {
   /** What `--data` was: digits, or a path. */
   readonly data: string;
   model(engine: Engine): Vae;
+  /** The data before it is read; see `dataset`. */
+  source(data?: string, strict?: boolean): Promise<DataSource>;
   /**
    * @param data instead of what the run was trained on
    * @param strict the first bad file is an error
@@ -28,16 +30,18 @@ export async function openRun(dir: string): Promise<OpenRun> {
   const folder = await RunFolder.open(dir);
   const { file, name } = await folder.model();
   const stored = (await folder.config()) as { data: string };
+  const source = (other?: string, strict?: boolean) => openData(other ?? stored.data, strict);
   return {
     folder,
     file,
     data: stored.data,
     model: (engine) => buildModel(engine, file, name),
+    source,
     dataset: async (engine, other, strict) => {
-      const source = await openData(other ?? stored.data, strict);
-      const { data } = await source.dataset(engine, file.features, file.config.validation);
+      const { intake, dataset } = await source(other, strict);
+      const { data } = await dataset(engine, file.features, file.config.validation);
       const labels = file.config.model === 'cvae' ? relabelled(data, file.labels) : data;
-      return { data: labels, intake: source.intake };
+      return { data: labels, intake };
     },
   };
 }

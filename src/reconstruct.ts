@@ -30,6 +30,7 @@ import { atMean, reconstructWave } from './model/reconstruct.ts';
 import type { Vae } from './model/vae.ts';
 import { makeFolder, missingLevels, removeEmpty, writeWhole } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
+import { columns } from './table.ts';
 
 export interface ReconstructOptions extends CommonOptions {
   run: string;
@@ -201,7 +202,7 @@ export function outputNames(files: readonly string[], extension: string): string
 
 /** A line a file, in columns. */
 function table(files: ReconstructResult['files']): string {
-  const columns = (f: ReconstructResult['files'][number]): Record<string, string> => ({
+  const row = (f: ReconstructResult['files'][number]): Record<string, string> => ({
     file: printable(f.file),
     label: f.label === null ? '-' : printable(f.label),
     ...('mse' in f
@@ -214,13 +215,7 @@ function table(files: ReconstructResult['files']): string {
           'level out': `${f.levelOut.rms.toFixed(1)} dBFS`,
         }),
   });
-  const rows = files.map(columns);
-  const head = Object.keys(rows[0]);
-  const all = [head, ...rows.map((row) => Object.values(row))];
-  const widths = head.map((_, c) => Math.max(...all.map((row) => row[c].length)));
-  const line = (row: string[]) =>
-    row.map((cell, c) => (c < 2 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  ');
-  return all.map(line).join('\n');
+  return columns(files.map(row), 2);
 }
 
 await runIfMain('reconstruct', reconstruct);

@@ -18,6 +18,9 @@ export interface Split {
   readonly speakers?: readonly (string | null)[];
 }
 
+export const splitNames = ['train', 'valid', 'test'] as const;
+export type SplitName = (typeof splitNames)[number];
+
 export interface Dataset {
   /** Shape of one example: (mel bands, frames), or (height, width). */
   readonly shape: readonly [number, number];
@@ -56,6 +59,32 @@ export function gather(
       classes,
     );
   return batch;
+}
+
+/** The examples of a split at some places. */
+export function examplesAt({ shape }: Dataset, split: Split, at: readonly number[]): Split {
+  const size = shape[0] * shape[1];
+  const x = new Float32Array(at.length * size);
+  at.forEach((i, to) => {
+    x.set(split.x.subarray(i * size, (i + 1) * size), to * size);
+  });
+  return {
+    ...{ count: at.length, x, names: at.map((i) => split.names[i]) },
+    label: Int32Array.from(at, (i) => split.label[i]),
+    ...(split.speakers ? { speakers: at.map((i) => (split.speakers as (string | null)[])[i]) } : {}),
+  };
+}
+
+/** The first examples of a split, at most `most`. */
+export function firstExamples(data: Dataset, split: Split, most: number): Split {
+  return most >= split.count ? split : examplesAt(data, split, [...Array(most).keys()]);
+}
+
+/** At most `most` examples of a split, spread over all of it. */
+export function spread(data: Dataset, split: Split, most: number): Split {
+  if (most >= split.count) return split;
+  const at = Array.from({ length: most }, (_, i) => Math.floor((i * split.count) / most));
+  return examplesAt(data, split, at);
 }
 
 /** The same examples with labels counted as a model does. @throws DataError for a label that it does not know. */

@@ -1,11 +1,20 @@
 // Figures of a model on a split: the negative ELBO with one sample of z an example, split into its two terms, and the
 // error of the reconstruction at z = mu over all bins. Noise is keyed by the seed, so a split always gives the same.
+// Examples are measured one by one first; what is said of a split, or of a label's part of it, are their means.
+// `evaluate` is what training says after each epoch; `assess` adds what takes longer or more room.
 
 import type { Engine } from '../engine/engine.ts';
 import { Random } from '../engine/random.ts';
-import { mse, reparameterize } from '../shaders/index.ts';
+import { bceWithLogits, mse, reparameterize } from '../shaders/index.ts';
 import { type Dataset, gather, type Split } from './dataset.ts';
-import { decoderOutput, exampleError, type ObjectiveConfig, reconstructionTerm } from './objective.ts';
+import { iwaeBound } from './iwae.ts';
+import {
+  decoderOutput,
+  exampleError,
+  natsOf,
+  type ObjectiveConfig,
+  reconstructionTerm,
+} from './objective.ts';
 import type { Vae } from './vae.ts';
 
 export interface Evaluation {
@@ -21,7 +30,46 @@ export interface Evaluation {
   activeUnits: number;
 }
 
+/** What is said of a split, or of the examples of one label. */
+export interface PartFigures extends Omit<Evaluation, 'activeUnits'> {
+  /** Examples. */
+  count: number;
+  /** Binary cross-entropy at z = mu, nats an example; for values that are no levels (images). */
+  bce?: number;
+  /** Importance-weighted bound on -log p(x), nats an example. */
+  iwae?: number;
+}
+
+export interface Assessment extends PartFigures, Evaluation {
+  /** What turns recon, negElbo and iwae into -log of a density of x in [0, 1]: to be added; see objective.ts. */
+  constant: number;
+  /** KL of each latent unit, nats an example, in the model's order. */
+  unitKl: number[];
+  /** Samples of `iwae`. */
+  iwaeSamples?: number;
+  /** By label in the data's order; empty without labels. Their means are the split's: one variance for all. */
+  labels: (PartFigures & { label: string })[];
+}
+
+export interface AssessOptions {
+  seed: number;
+  /** K of the importance-weighted bound; none without. */
+  iwae?: number;
+  /** Ends the IWAE bound early. */
+  signal?: AbortSignal;
+}
+
 const chunk = 64;
+
+/** Examples by themselves: (count) each, `mu` and `logVar` (count, latent). */
+interface Measures {
+  mu: Float32Array;
+  logVar: Float32Array;
+  kl: Float32Array;
+  error: Float32Array;
+  squares: Float32Array;
+  bce: Float32Array | null;
+}
 
 /** Evaluates a split, a chunk of examples at a time. */
 export async function evaluate(
@@ -32,14 +80,74 @@ export async function evaluate(
   objective: ObjectiveConfig,
   seed: number,
 ): Promise<Evaluation> {
-  const { latent, classes } = model.config;
+  const measures = await measure(engine, model, data, split, objective, seed, false);
+  return evaluation(measures, data, model.config.latent, objective);
+}
+
+/**
+ * As `evaluate`, with the same figures, and more of them: by label, by latent unit, and the IWAE bound if asked for.
+ * @throws ShapeError unless iwae is a whole number from 1 to 100,000; the signal's reason.
+ */
+export async function assess(
+  engine: Engine,
+  model: Vae,
+  data: Dataset,
+  split: Split,
+  objective: ObjectiveConfig,
+  { seed, iwae: samples, signal }: AssessOptions,
+): Promise<Assessment> {
   const D = data.shape[0] * data.shape[1];
+  const measures = await measure(engine, model, data, split, objective, seed, data.dynamicRange === null);
+  const nats = natsOf(mean(measures.error), D, objective);
+  const { likelihood } = objective;
+  const bounds =
+    samples === undefined
+      ? null
+      : await iwaeBound(engine, model, data, split, { likelihood, nats, samples, seed, signal });
+  const part = (examples: readonly number[] | null): PartFigures => {
+    const recon = nats.factor * mean(measures.error, examples) + nats.offset;
+    const kl = mean(measures.kl, examples);
+    return {
+      count: examples?.length ?? split.count,
+      ...{ negElbo: recon + kl, recon, kl },
+      ...squaredError(mean(measures.squares, examples), data),
+      ...(measures.bce ? { bce: mean(measures.bce, examples) } : {}),
+      ...(bounds ? { iwae: mean(bounds, examples) } : {}),
+    };
+  };
+  const labels = data.labels.flatMap((label, index) => {
+    const examples = Array.from(split.label.keys()).filter((i) => split.label[i] === index);
+    return examples.length > 0 ? [{ label, ...part(examples) }] : [];
+  });
+  return {
+    ...part(null),
+    ...evaluation(measures, data, model.config.latent, objective),
+    constant: nats.constant,
+    unitKl: unitKl(measures, model.config.latent),
+    ...(samples === undefined ? {} : { iwaeSamples: samples }),
+    labels,
+  };
+}
+
+async function measure(
+  engine: Engine,
+  model: Vae,
+  data: Dataset,
+  split: Split,
+  objective: ObjectiveConfig,
+  seed: number,
+  withBce: boolean,
+): Promise<Measures> {
+  const { latent, classes } = model.config;
   const noise = new Random(seed, 'evaluate');
-  const sums = { error: 0, kl: 0, squares: 0 };
-  const means = new Float64Array(latent);
-  const squares = new Float64Array(latent);
-  for (let first = 0; first < split.count; first += chunk) {
-    const B = Math.min(chunk, split.count - first);
+  const n = split.count;
+  const all: Measures = {
+    ...{ mu: new Float32Array(n * latent), logVar: new Float32Array(n * latent) },
+    ...{ kl: new Float32Array(n), error: new Float32Array(n), squares: new Float32Array(n) },
+    bce: withBce ? new Float32Array(n) : null,
+  };
+  for (let first = 0; first < n; first += chunk) {
+    const B = Math.min(chunk, n - first);
     const batch = gather(
       data,
       split,
@@ -55,32 +163,63 @@ export async function evaluate(
         const { z, kl } = reparameterize(mu, logVar, eps);
         const sampled = model.decode(z, label, decoderOutput(objective.likelihood));
         const error = exampleError(sampled, x, objective.likelihood);
-        return [mu, kl, error, mse(model.decode(mu, label), x)];
+        const squares = mse(model.decode(mu, label), x);
+        const bce = withBce ? [bceWithLogits(model.decode(mu, label, 'logits'), x)] : [];
+        return [mu, logVar, kl, error, squares, ...bce];
       }),
     );
-    const [mu, kl, error, squared] = await engine.read(out);
+    const [mu, logVar, kl, error, squares, bce] = await engine.read(out);
     for (const t of out) t.dispose();
-    for (let b = 0; b < B; b++) {
-      sums.kl += kl[b];
-      sums.error += error[b];
-      sums.squares += squared[b];
-      for (let i = 0; i < latent; i++) {
-        means[i] += mu[b * latent + i];
-        squares[i] += mu[b * latent + i] ** 2;
-      }
-    }
+    all.mu.set(mu, first * latent);
+    all.logVar.set(logVar, first * latent);
+    all.kl.set(kl, first);
+    all.error.set(error, first);
+    all.squares.set(squares, first);
+    all.bce?.set(bce, first);
   }
-  const n = split.count;
-  const recon = reconstructionTerm(sums.error / n, D, objective);
-  const kl = sums.kl / n;
-  const mseMean = sums.squares / n / D;
-  const active = means.filter((m, i) => squares[i] / n - (m / n) ** 2 > 0.01).length;
+  return all;
+}
+
+/** Of all values, or of those at some places, in float64. */
+function mean(values: Float32Array | Float64Array, at: readonly number[] | null = null): number {
+  let sum = 0;
+  if (at) for (const i of at) sum += values[i];
+  else for (const v of values) sum += v;
+  return sum / (at ?? values).length;
+}
+
+function squaredError(squares: number, { shape, dynamicRange }: Dataset): { mse: number; dbRmse?: number } {
+  const error = squares / (shape[0] * shape[1]);
+  return { mse: error, ...(dynamicRange === null ? {} : { dbRmse: dynamicRange * Math.sqrt(error) }) };
+}
+
+function evaluation(m: Measures, data: Dataset, latent: number, objective: ObjectiveConfig): Evaluation {
+  const recon = reconstructionTerm(mean(m.error), data.shape[0] * data.shape[1], objective);
+  const kl = mean(m.kl);
   return {
     negElbo: recon + kl,
     recon,
     kl,
-    mse: mseMean,
-    ...(data.dynamicRange === null ? {} : { dbRmse: data.dynamicRange * Math.sqrt(mseMean) }),
-    activeUnits: active,
+    ...squaredError(mean(m.squares), data),
+    activeUnits: activeUnits(m.mu, latent),
   };
+}
+
+function activeUnits(mu: Float32Array, latent: number): number {
+  const n = mu.length / latent;
+  const means = new Float64Array(latent);
+  const squares = new Float64Array(latent);
+  mu.forEach((v, i) => {
+    means[i % latent] += v;
+    squares[i % latent] += v ** 2;
+  });
+  return means.filter((m, i) => squares[i] / n - (m / n) ** 2 > 0.01).length;
+}
+
+function unitKl({ mu, logVar }: Measures, latent: number): number[] {
+  const sums = new Array<number>(latent).fill(0);
+  mu.forEach((m, i) => {
+    sums[i % latent] += 0.5 * (m * m + Math.exp(logVar[i]) - 1 - logVar[i]);
+  });
+  return sums.map((sum) => (sum * latent) / mu.length);
 }

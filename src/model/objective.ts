@@ -50,6 +50,31 @@ export function reconstructionTerm(
   return (likelihood === 'fixed' ? weight : 1) * meanError;
 }
 
+/** Nats of examples by themselves: factor * error + offset. */
+export interface Nats {
+  factor: number;
+  offset: number;
+  /** What is missing to -log of a density of values in [0, 1]; the same for all examples, 0 for bernoulli. */
+  constant: number;
+}
+
+/**
+ * The reconstruction term of single examples. `optimal` takes the variance that is best for the examples that
+ * `meanError` is the mean of, so that their mean is what `reconstructionTerm` gives.
+ * @param meanError mean of `exampleError` @param D elements of an example
+ */
+export function natsOf(meanError: number, D: number, { likelihood, weight }: ObjectiveConfig): Nats {
+  if (likelihood === 'bernoulli') return { factor: 1, offset: 0, constant: 0 };
+  if (likelihood === 'fixed')
+    return { factor: weight, offset: 0, constant: (D / 2) * Math.log(Math.PI / weight) };
+  const variance = Math.max(meanError / D, 1e-12);
+  return {
+    factor: 1 / (2 * variance),
+    offset: (D / 2) * (Math.log(variance) - 1),
+    constant: (D / 2) * (Math.log(2 * Math.PI) + 1),
+  };
+}
+
 /**
  * Forward pass and loss.
  * @param x (B, inputs, frames) in [0, 1]

@@ -94,6 +94,12 @@ export async function clipFeatures(
   return clips.map((_, i) => values.slice(i * size, (i + 1) * size));
 }
 
+/** From dB to the model's [0, 1]. */
+export const scaled =
+  (maxDb: number, dynamicRange: number) =>
+  (db: number): number =>
+    Math.min(1, Math.max(0, (db - maxDb) / dynamicRange + 1));
+
 /**
  * Training data of a table of features, which is used up: its arrays are let go as they are scaled.
  * @param settings with maxDb null: it is taken from the training split, and returned
@@ -115,7 +121,7 @@ export function datasetOf(
   if (maxDb <= silence)
     throw new DataError('data: every clip to train on is silent; check the recordings and their level');
   const labels = [...new Set(clips.flatMap((c) => (c.label === null ? [] : [c.label])))];
-  const scale = (value: number) => Math.min(1, Math.max(0, (value - maxDb) / settings.dynamicRange + 1));
+  const scale = scaled(maxDb, settings.dynamicRange);
   const size = db[0].length;
   const split = (part: readonly number[]): Split => {
     const x = new Float32Array(part.length * size);
