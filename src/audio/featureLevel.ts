@@ -18,6 +18,7 @@ export function featureLevel(db: Float32Array, frames: number): number {
   });
   const least = power.reduce((most, p) => Math.max(most, p), 0) * 10 ** (-depth / 10);
   const sounding = power.filter((p) => p > 0 && p >= least);
+  if (sounding.length === 0) return Number.NEGATIVE_INFINITY;
   const sum = sounding.reduce((a, b) => a + b, 0);
   return 10 * Math.log10(sum / sounding.length / (db.length / frames));
 }
