@@ -1,6 +1,6 @@
 // The engine, the operations, and what is built on them: everything that runs in a browser as in Node.
 
-export { atLevel, featureLevel } from './audio/featureLevel.ts';
+export { atLevel, featureLevel, soundingFrames } from './audio/featureLevel.ts';
 export * from './audio/features.ts';
 export { type GriffinLimOptions, griffinLim } from './audio/griffinLim.ts';
 export { featuresToWaves, type InverseOptions } from './audio/inverse.ts';

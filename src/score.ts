@@ -39,7 +39,7 @@ export interface ScoreOptions extends CommonOptions {
 
 export interface ScoredItem {
   file: string;
-  /** Nats, without the likelihood's constant. */
+  /** Nats: of an image, or a frame of sound; see model/anomaly.ts. */
   score: number;
   /** Above the threshold. */
   above: boolean;

@@ -1,9 +1,12 @@
-// How unlike a model's training data an example is: its negative ELBO, the mean over some samples of z,
-//   score = a error + b + KL      error the mean of SSE or cross-entropy over the samples, a and b as `natsOf` says
-// in nats without the likelihood's constant. `optimal` has no variance of its own for one example; it takes the one that
-// is best for the training data. A conditional model is given every label in turn, and the least score counts: an item
-// that any label explains well is none of the strange ones, and nothing hangs on how it is named.
+// How unlike a model's training data an example is: its negative ELBO, the mean over some samples of z, without what is
+// the same for all examples, and for sound divided by its length, as long recordings have more to get wrong:
+//   score = (a error + KL) / frames      error the mean of SSE or cross-entropy over the samples, a as `natsOf` says,
+//                                        frames those that sound (featureLevel.ts); 1 for images
+// `optimal` has no variance of its own for one example; it takes the one that is best for the training data. A
+// conditional model is given every label in turn, and the least score counts: an item that any label explains well is
+// none of the strange ones, and nothing hangs on how it is named.
 
+import { soundingFrames } from '../audio/featureLevel.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { sum } from '../shaders/index.ts';
@@ -20,7 +23,7 @@ export interface AnomalyOptions {
 }
 
 export interface AnomalyScores {
-  /** (count) nats. */
+  /** (count) nats: of an image, or a frame of sound. */
   scores: Float64Array;
   /** (count) the label that explains each best; null for a model without labels. */
   labels: Int32Array | null;
@@ -86,17 +89,26 @@ export async function anomalyScores(
 ): Promise<AnomalyScores> {
   const { classes } = model.config;
   const scores = new Float64Array(split.count).fill(Number.POSITIVE_INFINITY);
+  const lengths = scores.map((_, i) => lengthOf(data, split, i));
   const labels = classes > 0 ? new Int32Array(split.count) : null;
   for (const label of classes > 0 ? Array(classes).keys() : [undefined]) {
     const { error, kl } = await meanErrors(engine, model, data, split, objective, options, label);
     error.forEach((e, i) => {
-      const score = nats.factor * e + nats.offset + kl[i];
+      const score = (nats.factor * e + kl[i]) / lengths[i];
       if (score >= scores[i]) return;
       scores[i] = score;
       if (labels) labels[i] = label as number;
     });
   }
   return { scores, labels };
+}
+
+/** Frames of an example that sound, at least 1; 1 for values that are no levels. */
+function lengthOf({ shape, dynamicRange }: Dataset, { x }: Split, example: number): number {
+  if (dynamicRange === null) return 1;
+  const size = shape[0] * shape[1];
+  const db = x.subarray(example * size, (example + 1) * size).map((v) => v * dynamicRange);
+  return Math.max(1, soundingFrames(db, shape[1], 0));
 }
 
 /** The value that a share q of some values lies below, between neighbours in proportion, as NumPy's default. */

@@ -82,7 +82,7 @@ describe.each(['bernoulli', 'optimal'] as const)('scores, %s likelihood', (likel
       const each = Array.from({ length: 30 }, (_, i) =>
         (conditional ? [...Array(classes).keys()] : [null]).map((label) => {
           const { error, kl } = measured(weights, i, label);
-          return wanted.factor * error + wanted.offset + kl;
+          return wanted.factor * error + kl;
         }),
       );
       closeTo(
@@ -98,6 +98,20 @@ describe.each(['bernoulli', 'optimal'] as const)('scores, %s likelihood', (likel
       } else expect(labels).toBeNull();
     },
   );
+});
+
+test('sound is scored by the frame, and padding is none', async () => {
+  const vae = await tinyVae(engine, false);
+  // 0.6 to 1 of 80 dB is a range of 32 dB, so these frames all sound; example i has i % 6 + 1 of them.
+  const x = data.test.x.map((v, at) => (at % 6 <= Math.floor(at / D) % 6 ? 0.6 + 0.4 * v : 0));
+  const split = { ...data.test, x };
+  const objective = { likelihood: 'fixed', weight: 3 } as const;
+  const scored = (dynamicRange: number | null) =>
+    anomalyScores(engine, vae, { ...data, dynamicRange }, split, objective, natsOf(0, D, objective), how);
+  const [sound, image] = [await scored(80), await scored(null)];
+  sound.scores.forEach((score, i) => {
+    expect(score * ((i % 6) + 1)).toBeCloseTo(image.scores[i], 9);
+  });
 });
 
 test('a recording has the same features at any level once it is brought to one', async () => {
