@@ -1,12 +1,13 @@
 // Many samples of z for each example, decoded: what the IWAE bound and anomaly scores are made of. Examples come in
 // groups and samples in blocks, so that about 2^20 decoded values are in work at once, whether there are many examples
 // with one sample or one with many. Noise is keyed by (seed, stream, the example's number): an example's samples
-// depend neither on the blocks nor on how many are asked for.
+// depend neither on the blocks nor on how many are asked for. Blocks of one size are a captured step.
 
+import type { Capture, Inputs } from '../engine/capture.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
-import type { HostArray, Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { add, embedding, mul, reparameterize, reshape, square, sub, sum } from '../shaders/index.ts';
 import { type Dataset, gather, oneHot, type Split } from './dataset.ts';
 import { decoderOutput, exampleError, type Likelihood } from './objective.ts';
@@ -38,8 +39,6 @@ export interface SamplingPlan {
 export const mostSamples = 100_000;
 /** Decoded values of a block. */
 const blockValues = 2 ** 20;
-/** Blocks whose results are read together. */
-const readTogether = 16;
 
 /** @throws ShapeError for a number of samples that is none. */
 export function checkSamples(where: string, samples: number): void {
@@ -69,63 +68,65 @@ export async function throughSamples(
   const S = Math.ceil(samples / Math.ceil(samples / rows));
   const E = Math.max(1, Math.floor(rows / samples));
   const noise = new Random(plan.seed, plan.stream);
-  let waiting: { first: number; count: number; samples: number; out: Tensor[] }[] = [];
-  const flush = async () => {
-    const all = await engine.read(waiting.flatMap(({ out }) => out));
-    for (const t of waiting.flatMap(({ out }) => out)) t.dispose();
-    for (const { first, count, samples, out } of waiting)
-      take({ first, count }, samples, all.splice(0, out.length));
-    waiting = [];
+  const captures = new Map<string, Capture<Tensor[]>>();
+  const run = (inputs: Inputs, count: number, some: number) => {
+    const key = `${plan.stream} of ${count} x ${some}`;
+    const step = (given: Record<string, Tensor>) =>
+      engine.noGrad(() => reduce(sampleBlock(model, given, some, plan.likelihood)));
+    const capture = captures.get(key) ?? engine.capture(key, step);
+    captures.set(key, capture);
+    return capture.run(inputs);
   };
-  for (let first = 0; first < split.count; first += E) {
-    signal?.throwIfAborted();
-    const count = Math.min(E, split.count - first);
-    const indices = Array.from({ length: count }, (_, i) => first + i);
-    const { x, label } = gather(data, split, indices, plan.label === undefined ? classes : 0);
-    const fixed = plan.label === undefined ? undefined : oneHot(Array(count).fill(plan.label), classes);
-    const given: Group = { x, label: label ?? fixed };
-    const eps = indices.map((i) => noise.normal(i, samples * latent));
-    for (let done = 0; done < samples; done += S) {
-      const some = Math.min(S, samples - done);
-      const part = new Float32Array(count * some * latent);
-      eps.forEach((e, i) => {
-        part.set(e.subarray(done * latent, (done + some) * latent), i * some * latent);
-      });
-      const out = engine.scope(() =>
-        engine.noGrad(() => reduce(sampleBlock(engine, model, given, part, some, plan.likelihood))),
-      );
-      waiting.push({ first, count, samples: some, out });
-      if (waiting.length === readTogether) await flush();
+  // A block is read when the noise of the next one is drawn: before it runs, as both have the same buffers.
+  let flush = async () => {};
+  try {
+    for (let first = 0; first < split.count; first += E) {
+      signal?.throwIfAborted();
+      const count = Math.min(E, split.count - first);
+      const indices = Array.from({ length: count }, (_, i) => first + i);
+      const { x, label: own } = gather(data, split, indices, plan.label === undefined ? classes : 0);
+      const label = plan.label === undefined ? own : oneHot(Array(count).fill(plan.label), classes);
+      const eps = indices.map((i) => noise.normal(i, samples * latent));
+      for (let done = 0; done < samples; done += S) {
+        const some = Math.min(S, samples - done);
+        const part = new Float32Array(count * some * latent);
+        eps.forEach((e, i) => {
+          part.set(e.subarray(done * latent, (done + some) * latent), i * some * latent);
+        });
+        const rows = Float32Array.from({ length: count * some }, (_, i) => Math.floor(i / some));
+        const inputs = {
+          x,
+          eps: { data: part, shape: [count * some, latent] },
+          rows: { data: rows, shape: [count * some] },
+          ...(label ? { label } : {}),
+        };
+        await flush();
+        const out = run(inputs, count, some);
+        flush = async () => take({ first, count }, some, await engine.read(out));
+      }
     }
+    await flush();
+  } finally {
+    for (const capture of captures.values()) capture.dispose();
   }
-  await flush();
 }
 
-interface Group {
-  x: HostArray;
-  label?: HostArray;
-}
-
-/** Encodes E examples and decodes S samples of each. @param noise (E, S, latent) */
+/**
+ * Encodes E examples and decodes S samples of each.
+ * @param inputs x (E, ...), label (E, classes) or none, eps (E S, latent), rows (E S) the example of each sample
+ */
 function sampleBlock(
-  engine: Engine,
   model: Vae,
-  group: Group,
-  noise: Float32Array,
+  { x, label, eps, rows }: Record<string, Tensor>,
   S: number,
   likelihood: Likelihood,
 ): SampleBlock {
-  const tensor = ({ data, shape }: HostArray) => engine.tensor(data, shape);
-  const x = tensor(group.x);
-  const label = group.label ? tensor(group.label) : null;
   const E = x.shape[0];
-  const rows = engine.tensor(Float32Array.from({ length: E * S }, (_, i) => Math.floor(i / S)));
   const each = (t: Tensor) => reshape(embedding(rows, reshape(t, [E, -1])), [E * S, ...t.shape.slice(1)]);
-  const { mu, logVar } = model.encode(x, label);
+  const { mu, logVar } = model.encode(x, label ?? null);
   const logVars = each(logVar);
-  const eps = engine.tensor(noise, logVars.shape);
   const { z, kl } = reparameterize(each(mu), logVars, eps);
-  const decoded = model.decode(z, label && each(label), decoderOutput(likelihood));
+  const decoded = model.decode(z, label ? each(label) : null, decoderOutput(likelihood));
   const error = exampleError(decoded, each(x), likelihood);
   // The constants of both normal densities cancel.
   const ratio = mul(sum(sub(add(square(eps), logVars), square(z)), [1]), 0.5);
