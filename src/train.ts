@@ -69,7 +69,7 @@ export function train() {
     .addOption(
       new Option(
         '--preset <name>',
-        'default: demo for the digits, speech-ref for sound, mnist-ref for images',
+        'default: demo for the digits, speech-ref for sound, mnist for images',
       ).choices(presetNames),
     )
     .option('--epochs <n>', 'epochs in total', wholeNumber(1))
@@ -158,7 +158,7 @@ function recordingsOf({ train, valid, test, labels }: Dataset) {
 const kindText: Record<DataKind, string> = { speech: 'sound', image: 'images' };
 
 function defaultPreset({ data = 'digits' }: TrainOptions, kind: DataKind): string {
-  if (kind === 'image') return 'mnist-ref';
+  if (kind === 'image') return 'mnist';
   return data === 'digits' ? 'demo' : 'speech-ref';
 }
 

@@ -15,7 +15,7 @@ import { commandsIn } from './launch.ts';
 let dir: string;
 const { run } = commandsIn(() => dir);
 const size = { height: 6, width: 8 };
-const tiny = ['--set', 'widths=24', 'latent=2', 'lr=0.01', '--batch', '16'];
+const tiny = ['--preset', 'mnist-ref', '--set', 'widths=24', 'latent=2', 'lr=0.01', '--batch', '16'];
 
 /** Images of two classes, 3 white, 7 white below, with noise. */
 function images(count: number, stream: string) {
@@ -81,6 +81,15 @@ test('a resumed run ends where one that never stopped does', async () => {
   expect(code, stderr).toBe(0);
   const weights = (name: string) => readFileSync(join(dir, name, 'model.safetensors'));
   expect(weights('half').equals(weights('whole'))).toBe(true);
+});
+
+test('images are trained by the preset mnist unless another is named', async () => {
+  const { code, stderr } = await run(
+    'train',
+    ...['--data', 'data', '--epochs', '1', '--set', 'widths=9,5', '--no-tune', '--out', 'usual'],
+  );
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain('mnist vae: 60 images to train, 20 images to test, 2 labels');
 });
 
 test('samples are PNG images of their label', async () => {
@@ -183,7 +192,7 @@ test.each([
   [
     ['--preset', 'speech-ref'],
     2,
-    /--preset speech-ref: a model of sound, and --data holds images; choose one of mnist-ref/,
+    /--preset speech-ref: a model of sound, and --data holds images; choose one of mnist-ref, mnist/,
   ],
   [['--set', 'channels=4'], 2, /--set channels=4: give key=value with a key of widths, latent/],
   [['--set', 'network=conv'], 2, /--set network=conv: give key=value/],
