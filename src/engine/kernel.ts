@@ -62,6 +62,7 @@ function kernelSource(kernel: Kernel, bound: readonly Bound[], reads: number, fo
     ({ name, element }, i) =>
       `@group(0) @binding(${i}) var<storage, read${i < reads ? '' : '_write'}> ${name}: array<${element}>;`,
   );
+  // `let u = u`: a copy, because SwiftShader loads a uniform anew at every mention, in loops too.
   const id = subgroups ? 'subgroup_invocation_id' : 'local_invocation_index';
   const grid = folded ? ', @builtin(num_workgroups) grid: vec3u' : '';
   return `${subgroups ? 'enable subgroups;' : ''}
@@ -70,6 +71,7 @@ ${buffers.join('\n')}
 @group(0) @binding(${buffers.length}) var<uniform> u: Uniforms;
 ${declarations}
 @compute @workgroup_size(${workgroup}) fn main(@builtin(workgroup_id) groupId: vec3u, @builtin(${id}) lane: u32${grid}) {
+let u = u;
 let group = groupId.x${folded ? ' + groupId.y * grid.x;\nif (group >= u.workgroups) { return; }' : ';'}
 ${body}
 }`;

@@ -10,6 +10,8 @@ export const each = <T>(n: number, f: (i: number) => T): T[] => Array.from({ len
 export const plainWorkgroup = 64;
 
 export interface Shared {
+  /** Statements before the loop: where each load begins. */
+  setup: string;
   /** Statements that load the values into variables. */
   loads: string;
   /** The expression for value `index` (or one of its components, `.x`), the same in every lane. */
@@ -20,24 +22,33 @@ export interface Shared {
  * @param name prefix of the variables
  * @param count values
  * @param lanes subgroup size, 0 for the plain variant
- * @param load expression that loads the value whose index is the given expression
+ * @param place expression for what stays the same in a loop about the value whose index is the given expression
+ * @param load expression that loads a value, from its place
  */
 export function shareLoads(
   name: string,
   count: number,
   lanes: number,
-  load: (index: string) => string,
+  place: (index: string) => string,
+  load: (place: string) => string,
 ): Shared {
   const slots = lanes ? Math.ceil(count / lanes) : count;
   const index = (slot: number) => (lanes ? `min(${slot * lanes}u + lane, ${count - 1}u)` : `${slot}u`);
   return {
-    loads: each(slots, (slot) => `let ${name}${slot} = ${load(index(slot))};`).join('\n  '),
+    setup: each(slots, (slot) => `let ${name}At${slot} = ${place(index(slot))};`).join('\n'),
+    loads: each(slots, (slot) => `let ${name}${slot} = ${load(`${name}At${slot}`)};`).join('\n  '),
     value: (i, component = '') =>
       lanes
         ? `subgroupBroadcast(${name}${Math.floor(i / lanes)}${component}, ${i % lanes}u)`
         : `${name}${i}${component}`,
   };
 }
+
+/**
+ * Vec4s of neighbours that a lane holds. A load of a narrow subgroup brings few numbers and costs as much (SwiftShader:
+ * four lanes, a load as dear as ten multiply-adds), so its tiles are wider.
+ */
+export const vectorsPerLane = (lanes: number): number => (lanes > 0 && lanes < 8 ? 2 : 1);
 
 /** A function that reads four floats of `buffer` from i on, those from `count` on as zero: for unaligned rows. */
 export function quad(buffer: string): string {

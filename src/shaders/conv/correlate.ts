@@ -1,8 +1,8 @@
 // The weight gradient of both convolutions:
 //   dw[m, z, k] = sum over b, q of v[b, m, q] z[b, z, IS q + d_k]
 // For conv1d v is dy and z is x; for convTranspose1d v is x and z is dy. A lane holds one channel z and R channels m
-// times K taps as scalar accumulators; it walks the positions four at a time. The lanes share the R rows of v through
-// subgroupBroadcast. No atomics. A tile for every R x lanes channels keeps a processor busy, but not a GPU, which is
+// times K taps as scalar accumulators; it walks the positions four at a time (eight in a narrow subgroup). The lanes
+// share the R rows of v through subgroupBroadcast. No atomics. A tile for every R x lanes channels keeps a processor busy, but not a GPU, which is
 // offered the same kernel over slices of b, each with a dw of its own, and their sum (slices.ts).
 // Workgroups of the first tile also sum one of the signals over b and q: the bias gradient, at no dispatch more.
 
@@ -10,7 +10,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { perItem, run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { sumSlices } from '../slices.ts';
-import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
+import { axis, each, plainWorkgroup, quad, shareLoads, vectorsPerLane } from '../tile.ts';
 import { inputWindow } from './geometry.ts';
 
 const mostTaps = 32;
@@ -102,19 +102,20 @@ function keyOf({ B, groups, Cv, Cz, Lv, Lz, offsets, inputStride, add, bias }: C
   return `correlate ${B}x${groups} ${Cv}x${Lv} ${Cz}x${Lz} ${offsets.join(',')} s${inputStride} ${parts}`.trimEnd();
 }
 
-/** Offsets of z that four neighbouring positions of v meet, around 4 q IS. */
-function windowOffsets({ offsets, inputStride }: CorrelateJob): number[] {
-  return offsets.flatMap((d) => each(4, (e) => e * inputStride + d));
+/** Offsets of z that 4 Q neighbouring positions of v meet, around 4 Q q IS. */
+function windowOffsets({ offsets, inputStride }: CorrelateJob, Q = 1): number[] {
+  return offsets.flatMap((d) => each(4 * Q, (e) => e * inputStride + d));
 }
 
-/** Rows of v for four positions, shared by the lanes. */
-function rowsOperand(job: CorrelateJob, R: number, lanes: number) {
+/** Rows of v for 4 Q positions, shared by the lanes. */
+function rowsOperand(job: CorrelateJob, R: number, Q: number, lanes: number) {
   const aligned = job.Lv % 4 === 0;
-  const row = (r: string) => `vRow + min(m0 + ${r}, u.Cv - 1u) * u.Lv + 4u * q`;
-  const load = (r: string) => (aligned ? `v[(${row(r)}) / 4u]` : `quad_v(${row(r)}, u.Lv - 4u * q)`);
-  const shared = shareLoads('v', R, lanes, load);
-  const value = (r: number, e: number) => shared.value(r, `.${axis[e]}`);
-  return { aligned, loads: shared.loads, value, declarations: aligned ? '' : quad('v') };
+  const place = (i: string) => `min(m0 + ${i} % ${R}u, u.Cv - 1u) * u.Lv + 4u * (${i} / ${R}u)`;
+  const load = (at: string) =>
+    aligned ? `v[(vRow + ${at}) / 4u + ${Q}u * q]` : `quad_v(vRow + ${at} + 4u * q, u.Lv - 4u * q)`;
+  const shared = shareLoads('v', R * Q, lanes, place, load);
+  const value = (r: number, e: number) => shared.value(r + R * Math.floor(e / 4), `.${axis[e % 4]}`);
+  return { ...shared, aligned, value, declarations: aligned ? '' : quad('v') };
 }
 
 /** With several slices dw and db hold as many results, one for each part of the batch. */
@@ -133,20 +134,21 @@ function tiledCorrelate(
   const K = job.offsets.length;
   const IS = job.inputStride;
   const zAligned = job.Lz % 4 === 0;
-  const rows = rowsOperand(job, R, lanes);
-  const window = inputWindow('z', windowOffsets(job), IS, zAligned);
+  const Q = job.Lv % 8 === 0 && zAligned ? vectorsPerLane(lanes) : 1;
+  const rows = rowsOperand(job, R, Q, lanes);
+  const window = inputWindow('z', windowOffsets(job, Q), Q * IS, zAligned);
   const sums = each(R, (r) =>
     [
-      `{ ${each(4, (e) => `let f${e} = ${rows.value(r, e)};`).join(' ')}`,
+      `{ ${each(4 * Q, (e) => `let f${e} = ${rows.value(r, e)};`).join(' ')}`,
       ...job.offsets.map((d, k) =>
-        each(4, (e) => `s${r}_${k} = fma(f${e}, ${window.element(e * IS + d)}, s${r}_${k});`).join(' '),
+        each(4 * Q, (e) => `s${r}_${k} = fma(f${e}, ${window.element(e * IS + d)}, s${r}_${k});`).join(' '),
       ),
       '}',
     ].join('\n      '),
   ).join('\n    ');
   const tilesZ = Math.ceil(job.Cz / width);
   const tilesM = Math.ceil(job.Cv / R);
-  const positions = Math.ceil(job.Lv / 4);
+  const positions = Math.ceil(job.Lv / (4 * Q));
   const batch = slices > 1 ? 'var b = firstB; b < lastB; b++' : 'var b = 0u; b < u.B; b++';
   const { B, groups, Cv, Cz, Lv, Lz } = job;
   const sliceB = Math.ceil(B / slices);
@@ -165,6 +167,7 @@ let m0 = tile / u.tilesZ * ${R}u;
 let tileZ = tile % u.tilesZ;
 let cz = tileZ * ${width}u + lane;
 let length = u.Lz${zAligned ? ' / 4u' : ''};
+${rows.setup}
 ${each(R, (r) => each(K, (k) => `var s${r}_${k} = 0.0;`).join(' ')).join('\n')}
 for (${batch}) {
   let vRow = (b * u.groups + g) * u.Cv * u.Lv;

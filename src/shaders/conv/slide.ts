@@ -1,5 +1,5 @@
 // The sliding sum of geometry.ts: forward of conv1d and convTranspose1d and the input gradient of both.
-// Channels-first. A lane holds four neighbouring positions q as a vec4 and R output channels (in each phase) as
+// Channels-first. A lane holds four neighbouring positions q as a vec4 (two of them in a narrow subgroup) and R output channels (in each phase) as
 // named accumulators; it walks the input channels. Per channel it loads its window, 3 or 4 vec4 cut by swizzles, and
 // the lanes together the R x T weights, which subgroupBroadcast hands round; in the plain variant each lane loads
 // all of them; for real GPUs there is a third, in which a workgroup first copies the weights of several input channels
@@ -10,7 +10,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { perItem, run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Activation, activate, activationFunctions } from '../activation.ts';
-import { axis, each, plainWorkgroup, shareLoads } from '../tile.ts';
+import { axis, each, plainWorkgroup, shareLoads, vectorsPerLane } from '../tile.ts';
 import { inputWindow, type Slide } from './geometry.ts';
 
 /** Above these the unrolled kernel would compile for seconds. */
@@ -78,10 +78,11 @@ function tileChannels(job: Slide, lanes: number): number {
 /** Loads of the R x K weights of one input channel, and the expression for one of them. */
 function weightOperand(job: Slide, R: number, lanes: number) {
   const rowStride = job.weightByInput ? 'u.K' : 'u.Cin * u.K';
-  const address = (row: string, k: string) => `wAt + min(co0 + ${row}, u.Cout - 1u) * ${rowStride} + ${k}`;
-  const shared = shareLoads('w', R * job.K, lanes, (v) => `w[${address(`${v} % ${R}u`, `${v} / ${R}u`)}]`);
+  const place = (v: string) => `min(co0 + ${v} % ${R}u, u.Cout - 1u) * ${rowStride} + ${v} / ${R}u`;
+  const shared = shareLoads('w', R * job.K, lanes, place, (at) => `w[wAt + ${at}]`);
   return {
     declarations: '',
+    setup: shared.setup,
     loads: shared.loads,
     value: (r: number, k: number) => shared.value(k * R + r),
     around: (loop: (from: string, to: string) => string) => loop('0u', 'u.Cin'),
@@ -111,26 +112,30 @@ function stagedWeights(job: Slide, R: number) {
 }`;
   return {
     declarations: `var<workgroup> staged: array<f32, ${block * n}>;`,
+    setup: '',
     loads: `let stagedAt = (ci - c0) * ${n}u;`,
     value: (r: number, k: number) => `staged[stagedAt + ${k * R + r}u]`,
     around,
   };
 }
 
-/** Stores the four positions (of every phase) of one channel. */
-function storeChannel(job: SlideJob, r: number, vector: boolean): string {
+/** Stores the positions (of every phase) of one channel: Q vec4s of each. */
+function storeChannel(job: SlideJob, r: number, Q: number, vector: boolean): string {
   const OS = job.phases.length;
   const finish = (s: string) =>
     activate(job.activation ?? 'none', job.bias ? `${s} + vec4f(bias${r})` : s, 'vec4f');
-  const results = each(OS, (p) => `let r${p} = ${finish(`s${r}_${p}`)};`).join(' ');
+  const results = each(OS, (p) => each(Q, (h) => `let r${p}_${h} = ${finish(`s${r}_${p}_${h}`)};`).join(' '));
   const op = job.add ? '+=' : '=';
-  // Output positions 4 OS q .. 4 OS (q + 1): position i belongs to phase i % OS, component i / OS.
-  const parts = each(4 * OS, (i) => `r${i % OS}.${axis[Math.floor(i / OS)]}`);
+  // Output position i of a lane belongs to phase i % OS, element i / OS.
+  const parts = each(4 * Q * OS, (i) => {
+    const e = Math.floor(i / OS);
+    return `r${i % OS}_${Math.floor(e / 4)}.${axis[e % 4]}`;
+  });
   const stores = vector
-    ? each(OS, (v) => `y[yAt / 4u + ${v}u] ${op} vec4f(${parts.slice(4 * v, 4 * v + 4).join(', ')});`)
+    ? each(Q * OS, (v) => `y[yAt / 4u + ${v}u] ${op} vec4f(${parts.slice(4 * v, 4 * v + 4).join(', ')});`)
     : parts.map((part, i) => `if (t0 + ${i}u < u.Lout) { y[yAt + ${i}u] ${op} ${part}; }`);
   const bias = job.bias ? `let bias${r} = bias[g * u.Cout + co0 + ${r}u]; ` : '';
-  return `if (co0 + ${r}u < u.Cout) { ${bias}${results}
+  return `if (co0 + ${r}u < u.Cout) { ${bias}${results.join(' ')}
     let yAt = ((b * u.groups + g) * u.Cout + co0 + ${r}u) * u.Lout + t0;
     ${stores.join('\n    ')} }`;
 }
@@ -146,19 +151,23 @@ function tiledSlide(engine: Engine, job: SlideJob, variant: string, x: Tensor, w
   const aligned = job.Lin % 4 === 0;
   const vector = job.Lout % (4 * OS) === 0;
   const { B, groups, Cin, Cout, Lin, Lout, K } = job;
-  const offsets = job.phases.flatMap((taps) => taps.flatMap((t) => each(4, (e) => e * IS + t.d)));
-  const window = inputWindow('x', offsets, IS, aligned);
+  const Q = job.Lout % (8 * OS) === 0 ? vectorsPerLane(lanes) : 1;
+  const offsets = job.phases.flatMap((taps) => taps.flatMap((t) => each(4 * Q, (e) => e * IS + t.d)));
+  const window = inputWindow('x', offsets, Q * IS, aligned);
   const weights = isStaged ? stagedWeights(job, R) : weightOperand(job, R, lanes);
   const multiply = job.phases
     .flatMap((taps, p) =>
       taps.map((t) => {
-        const values = each(4, (e) => window.element(e * IS + t.d)).join(', ');
-        const sums = each(R, (r) => `s${r}_${p} = fma(vec4f(${weights.value(r, t.k)}), v, s${r}_${p});`);
-        return `{ let v = vec4f(${values});\n  ${sums.join('\n  ')} }`;
+        const values = (h: number) => each(4, (e) => window.element((4 * h + e) * IS + t.d)).join(', ');
+        const sums = each(R, (r) => {
+          const each4 = each(Q, (h) => `s${r}_${p}_${h} = fma(f, v${h}, s${r}_${p}_${h});`);
+          return `{ let f = vec4f(${weights.value(r, t.k)}); ${each4.join(' ')} }`;
+        });
+        return `{ ${each(Q, (h) => `let v${h} = vec4f(${values(h)});`).join(' ')}\n  ${sums.join('\n  ')} }`;
       }),
     )
     .join('\n  ');
-  const positions = Math.ceil(Math.ceil(job.Lout / OS) / 4);
+  const positions = Math.ceil(Math.ceil(job.Lout / OS) / (4 * Q));
   const tilesQ = Math.ceil((job.B * positions) / width);
   const tilesC = Math.ceil(job.Cout / R);
   const wChannel = job.weightByInput ? 'u.Cout * u.K' : 'u.K';
@@ -184,13 +193,14 @@ let co0 = tile / u.tilesQ * ${R}u;
 let place = tile % u.tilesQ * ${width}u + lane;
 let b = min(place / u.positions, u.B - 1u);
 let q = place % u.positions;
-let t0 = q * ${4 * OS}u;
+let t0 = q * ${4 * Q * OS}u;
 let length = u.Lin${aligned ? ' / 4u' : ''};
 ${window.setup('q', 'length')}
-${each(R, (r) => each(OS, (p) => `var s${r}_${p} = vec4f();`).join(' ')).join(' ')}
+${weights.setup}
+${each(R, (r) => each(OS, (p) => each(Q, (h) => `var s${r}_${p}_${h} = vec4f();`).join(' ')).join(' ')).join(' ')}
 ${weights.around(loop)}
 if (place < u.B * u.positions) {
-  ${each(R, (r) => storeChannel(job, r, vector)).join('\n  ')}
+  ${each(R, (r) => storeChannel(job, r, Q, vector)).join('\n  ')}
 }`,
     },
     tilesQ * tilesC * job.groups,

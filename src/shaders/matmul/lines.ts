@@ -1,5 +1,5 @@
 // C (M, N) = A (M, K) B (K, N), batched, either operand stored transposed, with bias and activation on the way out.
-// A tile is R rows by 4 columns a lane: a lane keeps R vec4 accumulators and walks K in blocks of four. The rows'
+// A tile is R rows by 4 columns a lane (8 in a narrow subgroup): a lane keeps vec4 accumulators and walks K in blocks of four. The rows'
 // operand A is what lanes share. With subgroups one workgroup is one subgroup: each lane loads another vec4 of A and
 // subgroupBroadcast hands it to all; the plain variant lets every lane load all of A's block itself (NOTES.md has
 // what that costs). Operands are read as vec4 along whichever dimension is contiguous in memory; where that one is
@@ -10,68 +10,73 @@ import type { Element } from '../../engine/kernel.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { activationFunctions } from '../activation.ts';
-import { axis, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
+import { axis, each, plainWorkgroup, quad, shareLoads, vectorsPerLane } from '../tile.ts';
 import type { Product } from './product.ts';
 import { loadBias, storeRow, storesVectors } from './store.ts';
 
-/** One operand's loads: `load(k)` gives statements, `at` an expression for one of its elements. */
-interface Operand {
-  element: Element;
-  loads: string;
-  value: (row: number, k: number) => string;
-}
-
 /** Rows of A: R of them, shared by all lanes. */
-function rowsOperand(p: Product, R: number, lanes: number): Operand {
+function rowsOperand(p: Product, R: number, lanes: number) {
   const alongK = !p.transposeA;
   const vector = (alongK ? p.K : p.M) % 4 === 0;
+  const element: Element = vector ? 'vec4f' : 'f32';
   // A block is R vec4s: along K one for each row, along M one for each of 4 k and each 4 rows.
-  const address = (v: string) => {
-    const row = alongK ? `min(m0 + ${v}, u.M - 1u)` : `min(m0 + 4u * (${v} % ${R / 4}u), u.M - 1u)`;
-    const k = alongK ? 'k' : `min(k + ${v} / ${R / 4}u, u.K - 1u)`;
-    const flat = alongK ? `${row} * u.K + ${k}` : `${k} * u.M + ${row}`;
-    if (vector && alongK) return `a[(aBase + ${flat}) / 4u]`;
-    if (alongK) return `quad_a(aBase + ${flat}, u.K - k)`;
-    const load = vector ? `a[(aBase + ${flat}) / 4u]` : `quad_a(aBase + ${flat}, 4u)`;
-    return p.K % 4 === 0 ? load : `select(vec4f(), ${load}, k + ${v} / ${R / 4}u < u.K)`;
+  if (alongK) {
+    const place = (v: string) => `aBase + min(m0 + ${v}, u.M - 1u) * u.K`;
+    const load = (at: string) => (vector ? `a[(${at} + k) / 4u]` : `quad_a(${at} + k, u.K - k)`);
+    const shared = shareLoads('a', R, lanes, place, load);
+    return { element, ...shared, value: (row: number, k: number) => shared.value(row, `.${axis[k]}`) };
+  }
+  const place = (v: string) => `vec2u(aBase + min(m0 + 4u * (${v} % ${R / 4}u), u.M - 1u), ${v} / ${R / 4}u)`;
+  const whole = p.K % 4 === 0;
+  const load = (at: string) => {
+    const flat = `${at}.x + ${whole ? `(k + ${at}.y)` : `min(k + ${at}.y, u.K - 1u)`} * u.M`;
+    const four = vector ? `a[(${flat}) / 4u]` : `quad_a(${flat}, 4u)`;
+    return whole ? four : `select(vec4f(), ${four}, k + ${at}.y < u.K)`;
   };
-  const shared = shareLoads('a', R, lanes, address);
+  const shared = shareLoads('a', R, lanes, place, load);
   const value = (row: number, k: number) =>
-    alongK
-      ? shared.value(row, `.${axis[k]}`)
-      : shared.value(k * (R / 4) + Math.floor(row / 4), `.${axis[row % 4]}`);
-  return { element: vector ? 'vec4f' : 'f32', loads: shared.loads, value };
+    shared.value(k * (R / 4) + Math.floor(row / 4), `.${axis[row % 4]}`);
+  return { element, ...shared, value };
 }
 
-/** Columns of B: four of them in each lane, as one vec4 for each of four k. */
-function columnsOperand(p: Product): Operand {
+/** Columns of B: four of them from `n` on, as one vec4 for each of four k; block c of a lane. */
+function columnsOperand(p: Product, c: number) {
   const alongN = !p.transposeB;
   const vector = (alongN ? p.N : p.K) % 4 === 0;
-  const loads = [0, 1, 2, 3].map((j) => {
+  const element: Element = vector ? 'vec4f' : 'f32';
+  const name = (j: number) => `b${j}_${c}`;
+  const whole = p.K % 4 === 0;
+  const loads = each(4, (j) => {
     if (alongN) {
-      const flat = `bBase + min(k + ${j}u, u.K - 1u) * u.N + n`;
+      const flat = `bBase + ${whole ? `(k + ${j}u)` : `min(k + ${j}u, u.K - 1u)`} * u.N + n${c}`;
       const load = vector ? `b[(${flat}) / 4u]` : `quad_b(${flat}, 4u)`;
-      return `let b${j} = ${p.K % 4 === 0 ? load : `select(vec4f(), ${load}, k + ${j}u < u.K)`};`;
+      return `let ${name(j)} = ${whole ? load : `select(vec4f(), ${load}, k + ${j}u < u.K)`};`;
     }
-    const flat = `bBase + min(n + ${j}u, u.N - 1u) * u.K + k`;
-    return `let b${j} = ${vector ? `b[(${flat}) / 4u]` : `quad_b(${flat}, u.K - k)`};`;
+    const flat = `bAt${j}_${c} + k`;
+    return `let ${name(j)} = ${vector ? `b[(${flat}) / 4u]` : `quad_b(${flat}, u.K - k)`};`;
   });
-  const value = (_: number, k: number) =>
-    alongN ? `b${k}` : `vec4f(b0.${axis[k]}, b1.${axis[k]}, b2.${axis[k]}, b3.${axis[k]})`;
-  return { element: vector ? 'vec4f' : 'f32', loads: loads.join('\n  '), value };
+  const setup = alongN
+    ? []
+    : each(4, (j) => `let bAt${j}_${c} = bBase + min(n${c} + ${j}u, u.N - 1u) * u.K;`);
+  const value = (k: number) =>
+    alongN ? name(k) : `vec4f(${each(4, (j) => `${name(j)}.${axis[k]}`).join(', ')})`;
+  return { element, setup: setup.join('\n'), loads: loads.join('\n  '), value };
 }
 
-/** R rows by 4 columns a lane. */
+/** R rows by four columns a lane, or twice as many. */
 export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tensor, C: Tensor): void {
   const lanes = engine.lanes;
   const width = lanes || plainWorkgroup;
   const rows = rowsOperand(p, R, lanes);
-  const columns = columnsOperand(p);
+  const columns = each(p.N > 4 * width ? vectorsPerLane(lanes) : 1, (c) => columnsOperand(p, c));
   const vector = storesVectors(p) ? 'vec4f' : 'f32';
   const multiply = each(4, (k) =>
     [
-      `let w${k} = ${columns.value(0, k)};`,
-      ...each(R, (r) => `s${r} = fma(vec4f(${rows.value(r, k)}), w${k}, s${r});`),
+      ...columns.map((b, c) => `let w${k}_${c} = ${b.value(k)};`),
+      ...each(R, (r) => {
+        const sums = columns.map((_, c) => `s${r}_${c} = fma(f, w${k}_${c}, s${r}_${c});`);
+        return `{ let f = vec4f(${rows.value(r, k)}); ${sums.join(' ')} }`;
+      }),
     ].join('\n  '),
   ).join('\n  ');
   const [aRow, aK] = p.transposeA ? ['1u', 'u.M'] : ['u.K', '1u'];
@@ -85,12 +90,13 @@ export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tenso
     rowSums[m0 + r] = sum;
   }
 }`;
-  const tilesN = Math.ceil(p.N / (4 * width));
+  const tileN = 4 * width * columns.length;
+  const tilesN = Math.ceil(p.N / tileN);
   const tilesM = Math.ceil(p.M / R);
   run(
     {
       name: p.name,
-      reads: { a: [rows.element, A], b: [columns.element, B], bias: p.bias && [vector, p.bias] },
+      reads: { a: [rows.element, A], b: [columns[0].element, B], bias: p.bias && [vector, p.bias] },
       writes: { c: [vector, C], rowSums: p.rowSums },
       sizes: { M: p.M, N: p.N, K: p.K, tilesN, tilesM },
       workgroup: width,
@@ -98,29 +104,39 @@ export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tenso
       declarations: [
         activationFunctions(p.activation ?? 'none', 'vec4f'),
         rows.element === 'f32' ? quad('a') : '',
-        columns.element === 'f32' ? quad('b') : '',
+        columns[0].element === 'f32' ? quad('b') : '',
       ].join('\n'),
       body: `let tilesN = u.tilesN;
 let batch = group / (tilesN * u.tilesM);
 let tile = group % (tilesN * u.tilesM);
 let m0 = tile / tilesN * ${R}u;
-let column = (tile % tilesN * ${width}u + lane) * 4u;
-let n = min(column, (u.N - 1u) / 4u * 4u);
+let n = tile % tilesN * ${tileN}u + lane * 4u;
 let aBase = batch * u.M * u.K;
 let bBase = batch * u.N * u.K;
 let cBase = batch * u.M * u.N;
-${each(R, (r) => `var s${r} = vec4f();`).join(' ')}
+${columns.map((b, c) => `let n${c} = min(n + ${4 * width * c}u, (u.N - 1u) / 4u * 4u);\n${b.setup}`).join('\n')}
+${rows.setup}
+${each(R, (r) => columns.map((_, c) => `var s${r}_${c} = vec4f();`).join(' ')).join(' ')}
 for (var k = 0u; k < u.K; k += 4u) {
   ${rows.loads}
-  ${columns.loads}
+  ${columns.map((b) => b.loads).join('\n  ')}
   ${multiply}
 }
-if (column < u.N) {
-  ${loadBias(p)}
-  ${each(R, (r) => storeRow(p, 'm0', r)).join('\n  ')}
-}
+${columns.map((_, c) => storeColumns(p, R, c, 4 * width)).join('\n')}
 ${p.rowSums ? sums : ''}`,
     },
     tilesN * tilesM * (p.batches ?? 1),
   );
 }
+
+/** Stores block c of the columns of a lane. */
+const storeColumns = (
+  p: Product,
+  R: number,
+  c: number,
+  apart: number,
+): string => `if (n + ${apart * c}u < u.N) {
+  let n = n${c};
+  ${loadBias(p)}
+  ${each(R, (r) => storeRow(p, 'm0', r, `s${r}_${c}`)).join('\n  ')}
+}`;

@@ -15,10 +15,10 @@ export function loadBias(p: Product): string {
   return 'let bias4 = vec4f(bias[n], bias[min(n + 1u, u.N - 1u)], bias[min(n + 2u, u.N - 1u)], bias[min(n + 3u, u.N - 1u)]);';
 }
 
-/** Stores accumulator `s` of row `first + row`, if M has that row. */
-export function storeRow(p: Product, first: string, row: number): string {
+/** Stores the accumulator `sum` (default: `s` and the row) of row `first + row`, if M has that row. */
+export function storeRow(p: Product, first: string, row: number, sum = `s${row}`): string {
   const index = `cBase + (${first} + ${row}u) * u.N + n`;
-  const withBias = p.bias ? `s${row} + bias4` : `s${row}`;
+  const withBias = p.bias ? `${sum} + bias4` : sum;
   const result = activate(p.activation ?? 'none', withBias, 'vec4f');
   const op = p.add ? '+=' : '=';
   const store = storesVectors(p)
