@@ -15,24 +15,43 @@ export interface Ceiling {
 
 const rounds = 128;
 const invocations = 2 ** 17;
+/** Sums, and multiply-adds of each a round. */
+const shapes = [
+  [4, 1],
+  [8, 1],
+  [16, 1],
+  [4, 4],
+  [8, 4],
+] as const;
 
-/** `sums` independent vec4 accumulators an invocation; the operands come from a buffer, so nothing is folded. */
-function multiplyAdds(engine: Engine, operands: Tensor, sums: number, workgroup: number): Tensor {
+/**
+ * `sums` independent vec4 accumulators an invocation, each multiplied and added to `chain` times a round, since an adapter
+ * may pay for what a loop carries; the operands come from a buffer, so nothing is folded.
+ */
+function multiplyAdds(
+  engine: Engine,
+  operands: Tensor,
+  sums: number,
+  chain: number,
+  workgroup: number,
+): Tensor {
   const out = engine.empty([invocations, 4]);
   const each = (text: (i: number) => string) => Array.from({ length: sums }, (_, i) => text(i)).join('\n  ');
   run(
     {
-      name: `ceiling.fma${sums}`,
+      name: `ceiling.fma${sums}x${chain}`,
       reads: { x: ['vec4f', operands] },
       writes: { y: ['vec4f', out] },
-      sizes: { rounds },
+      sizes: { rounds: rounds / chain },
       workgroup,
       body: `let i = group * ${workgroup}u + lane;
 let a = x[0];
 let b = x[1];
 ${each((s) => `var s${s} = vec4f(f32(i + ${s}u));`)}
 for (var r = 0u; r < u.rounds; r++) {
-  ${each((s) => `s${s} = fma(s${s}, a, b);`)}
+  ${Array(chain)
+    .fill(each((s) => `s${s} = fma(s${s}, a, b);`))
+    .join('\n  ')}
 }
 y[i] = ${Array.from({ length: sums }, (_, s) => `s${s}`).join(' + ')};`,
     },
@@ -47,15 +66,11 @@ export async function ceilings(engine: Engine): Promise<{ ceiling: Ceiling; rows
   let fma: Row = { section: 'ceiling', name: 'pure FMA', ms: Number.POSITIVE_INFINITY, gflop: 0 };
   const speed = (r: Row) => (r.gflop as number) / (r.ms as number);
   for (const workgroup of new Set([engine.lanes || 64, 64]))
-    for (const sums of [4, 8, 16]) {
-      const { fastest: ms } = await measure(
-        engine,
-        'fma',
-        () => multiplyAdds(engine, operands, sums, workgroup),
-        5,
-      );
+    for (const [sums, chain] of shapes) {
+      const work = () => multiplyAdds(engine, operands, sums, chain, workgroup);
+      const { fastest: ms } = await measure(engine, 'fma', work, 5);
       const gflop = (invocations * rounds * sums * 8) / 1e9;
-      const note = `${sums} vec4 sums, workgroups of ${workgroup}`;
+      const note = `${sums} vec4 sums, ${chain} a round, workgroups of ${workgroup}`;
       if (gflop / ms > speed(fma)) fma = { ...fma, ms, gflop, note };
     }
   operands.dispose();

@@ -9,7 +9,10 @@ import type { Bindings } from '../engine/kernel.ts';
 import { type Gradients, record } from '../engine/op.ts';
 import { perItem } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { isNanScalar } from './functions.ts';
+import { isNan, isNanScalar, over } from './functions.ts';
+import { axis, each } from './tile.ts';
+
+const vectorIsNan = over(isNan, 'vec4f');
 
 export interface PoolOptions {
   /** Default: the kernel size. */
@@ -37,6 +40,8 @@ export function maxPool1d(x: Tensor, kernel: number, options: MaxPoolOptions = {
   const Tout = pooledLength('maxPool1d', x, kernel, stride, padding);
   const [B, C, T] = x.shape;
   const y = engine.empty([B, C, Tout]);
+  if (Tout * kernel === T && stride === kernel && kernel <= longestWindow && y.size % 4 === 0)
+    return maxPoolWindows(x, y, kernel, activation === 'relu');
   /** Index of the winner in its row, -1 where relu cut it off. */
   const winner = engine.empty([B, C, Tout]);
   perItem(y.size, {
@@ -62,6 +67,46 @@ winner[i] = place;`,
   return record('maxPool1d', [x], [y], (g) =>
     fromOutputs('maxPool1d', g, x, y, kernel, stride, padding, won, ['i32', winner]),
   );
+}
+
+/** Longer windows go to the general kernels, which have a loop. */
+const longestWindow = 8;
+
+/**
+ * Windows side by side, which are the whole of x: no rows, no bounds. An invocation takes four of them, as many vec4s of
+ * x as a window is long; the gradient writes as many. `winner` is the place in the window, -1 where relu cut it off.
+ */
+function maxPoolWindows(x: Tensor, y: Tensor, kernel: number, relu: boolean): Tensor {
+  const winner = x.engine.empty(y.shape);
+  const part = (name: string, e: number) => `${name}${Math.floor(e / 4)}.${axis[e % 4]}`;
+  const candidates = each(kernel, (j) => {
+    const v = `vec4f(${each(4, (o) => part('x', o * kernel + j)).join(', ')})`;
+    if (j === 0) return `var best = ${v}; var place = vec4f();`;
+    return `{ let v = ${v}; let wins = (v > best) | isNan(v);
+    best = select(best, v, wins); place = select(place, vec4f(${j}), wins); }`;
+  });
+  const cut = `let off = best <= vec4f(); best = select(best, vec4f(), off); place = select(place, vec4f(-1), off);`;
+  const loads = each(kernel, (v) => `let x${v} = x[i * ${kernel}u + ${v}u];`);
+  perItem(y.size / 4, {
+    name: 'maxPool1d',
+    declarations: vectorIsNan,
+    reads: { x: ['vec4f', x] },
+    writes: { y: ['vec4f', y], winner: ['vec4f', winner] },
+    body: [...loads, ...candidates, relu ? cut : '', 'y[i] = best; winner[i] = place;'].join('\n'),
+  });
+  return record('maxPool1d', [x], [y], (g) => {
+    const values = each(kernel, (j) => `let d${j} = select(vec4f(), dy[i], winner[i] == vec4f(${j}));`);
+    const stores = each(kernel, (v) => {
+      const parts = each(4, (e) => `d${(4 * v + e) % kernel}.${axis[Math.floor((4 * v + e) / kernel)]}`);
+      return `dx[i * ${kernel}u + ${v}u] = vec4f(${parts.join(', ')});`;
+    });
+    perItem(y.size / 4, {
+      name: 'maxPool1d.dx',
+      reads: { dy: ['vec4f', g.out()], winner: ['vec4f', winner] },
+      writes: { dx: ['vec4f', g.into(0)] },
+      body: [...values, ...stores].join('\n'),
+    });
+  });
 }
 
 /** An input's gradient: `add` adds to `sum` what output `row + o` of those that cover position t gives. */

@@ -1,5 +1,6 @@
 // Operations that move values without computing: reshape (a view), transpose, slice and concat (copies). The copies
-// are one kernel: every element of a block of the result comes from, or goes to, a place given by strides.
+// are one kernel: every element of a block of the result comes from, or goes to, a place given by strides, four at a time
+// where lines are whole vec4s on both sides.
 
 import { ShapeError } from '../engine/errors.ts';
 import { record } from '../engine/op.ts';
@@ -21,18 +22,24 @@ function moveBlock(
   from: { t: Tensor; strides: number[]; start: number },
   to: { t: Tensor; strides: number[]; start: number },
 ): void {
-  const sizes: Record<string, number> = { a: from.start, b: to.start };
+  const last = shape.length - 1;
+  const outer = [...from.strides.slice(0, -1), ...to.strides.slice(0, -1)];
+  const inLine = from.strides[last] === 1 && to.strides[last] === 1;
+  const unit = inLine && [shape[last], from.start, to.start, ...outer].every((x) => x % 4 === 0) ? 4 : 1;
+  const element = unit === 4 ? 'vec4f' : 'f32';
+  const sizes: Record<string, number> = { a: from.start / unit, b: to.start / unit };
   const index: string[] = [];
-  for (let d = shape.length - 1; d >= 0; d--) {
-    sizes[`d${d}`] = shape[d];
-    sizes[`a${d}`] = from.strides[d];
-    sizes[`b${d}`] = to.strides[d];
+  for (let d = last; d >= 0; d--) {
+    const part = d === last ? 1 : unit;
+    sizes[`d${d}`] = (shape[d] * part) / unit;
+    sizes[`a${d}`] = from.strides[d] / part;
+    sizes[`b${d}`] = to.strides[d] / part;
     index.push(`{ let i${d} = r % u.d${d}; r /= u.d${d}; a += i${d} * u.a${d}; b += i${d} * u.b${d}; }`);
   }
-  perItem(sizeOf(shape), {
+  perItem(sizeOf(shape) / unit, {
     name,
-    reads: { x: from.t },
-    writes: { y: to.t },
+    reads: { x: [element, from.t] },
+    writes: { y: [element, to.t] },
     sizes,
     body: `var r = i;
 var a = u.a;
@@ -109,7 +116,7 @@ export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
   const shape = first.shape.map((d, i) => (i === a ? total : d));
   const strides = stridesOf(shape);
   const y = first.engine.empty(shape);
-  joinAll(y, inputs, starts, strides[a], total);
+  joinAll(y, inputs, strides[a] * total);
   return record('concat', inputs, [y], (g) => {
     inputs.forEach((t, i) => {
       if (!g.needs(i)) return;
@@ -122,21 +129,29 @@ export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
 /** WebGPU promises eight storage buffers to a kernel: seven inputs and the result. */
 const mostJoined = 7;
 
-/** All parts in one dispatch: an element of the result looks up which part its place along the axis belongs to. */
-function joinAll(y: Tensor, parts: readonly Tensor[], starts: number[], inner: number, total: number): void {
-  const sizes: Record<string, number> = { inner, total };
+/**
+ * All parts in one dispatch: the result is lines of `width` numbers, each the parts' lines one after another. Whole
+ * vec4s where every part has them.
+ */
+function joinAll(y: Tensor, parts: readonly Tensor[], width: number): void {
+  const lines = y.size / width;
+  const unit = parts.every((t) => (t.size / lines) % 4 === 0) ? 4 : 1;
+  const element = unit === 4 ? 'vec4f' : 'f32';
+  const sizes: Record<string, number> = { width: width / unit };
+  let end = 0;
   const choices = parts.map((t, i) => {
-    sizes[`start${i}`] = starts[i];
-    sizes[`length${i}`] = t.size / (y.size / total / inner) / inner;
-    return `if (place < u.start${i} + u.length${i}) { y[i] = x${i}[(outer * u.length${i} + place - u.start${i}) * u.inner + i % u.inner]; }`;
+    sizes[`start${i}`] = end;
+    sizes[`length${i}`] = t.size / lines / unit;
+    end += sizes[`length${i}`];
+    return `if (place < u.start${i} + u.length${i}) { y[i] = x${i}[line * u.length${i} + place - u.start${i}]; }`;
   });
-  perItem(y.size, {
+  perItem(y.size / unit, {
     name: 'concat',
-    reads: Object.fromEntries(parts.map((t, i) => [`x${i}`, t])),
-    writes: { y },
+    reads: Object.fromEntries(parts.map((t, i) => [`x${i}`, [element, t] as const])),
+    writes: { y: [element, y] },
     sizes,
-    body: `let place = i / u.inner % u.total;
-let outer = i / (u.inner * u.total);
+    body: `let place = i % u.width;
+let line = i / u.width;
 ${choices.join('\nelse ')}`,
   });
 }

@@ -182,7 +182,12 @@ export const layerRows: Record<string, OpRow> = {
     run: ({ x }, { kernel, ...options }) => maxPool1d(x, kernel, options),
     reference: ({ x }, a) =>
       windows(x, a, (v) => Math.max(...v, a.activation === 'relu' ? 0 : Number.NEGATIVE_INFINITY)),
-    cases: [...pools, { shapes: { x: [2, 3, 31] }, attrs: { kernel: 2, activation: 'relu' } }],
+    cases: [
+      ...pools,
+      { shapes: { x: [2, 3, 31] }, attrs: { kernel: 2, activation: 'relu' } },
+      { shapes: { x: [2, 4, 24] }, attrs: { kernel: 3, activation: 'relu' } },
+      { shapes: { x: [1, 2, 15] }, attrs: { kernel: 3 } },
+    ],
   },
   avgPool1d: {
     about: 'mean of a window, padding counted or not',

@@ -50,6 +50,7 @@ export const shapeRows: Record<string, OpRow> = {
       { shapes: { x: [1] }, attrs: { perm: [0] } },
       { shapes: { x: [65, 17] }, attrs: { perm: [1, 0] } },
       { shapes: { x: [2, 3, 5, 7] }, attrs: { perm: [2, 0, 3, 1] } },
+      { shapes: { x: [3, 5, 8] }, attrs: { perm: [1, 0, 2] } },
     ],
   },
   slice: {
@@ -66,6 +67,7 @@ export const shapeRows: Record<string, OpRow> = {
       { shapes: { x: [7, 13] }, attrs: { axis: 0, start: 2, end: 7 } },
       { shapes: { x: [3, 64, 5] }, attrs: { axis: 1, start: 63, end: 64 } },
       { shapes: { x: [3, 4, 65] }, attrs: { axis: -1, start: 1, end: 64 } },
+      { shapes: { x: [3, 2, 16] }, attrs: { axis: -1, start: 4, end: 12 } },
     ],
   },
   concat: {
@@ -86,6 +88,7 @@ export const shapeRows: Record<string, OpRow> = {
     cases: [
       { shapes: { a: [1], b: [1], c: [1] }, attrs: { axis: 0 } },
       { shapes: { a: [3, 5], b: [3, 2], c: [3, 64] }, attrs: { axis: 1 } },
+      { shapes: { a: [3, 8], b: [3, 4], c: [3, 64] }, attrs: { axis: 1 } },
       { shapes: { a: [2, 3, 7], b: [2, 1, 7], c: [2, 17, 7] }, attrs: { axis: -2 } },
     ],
   },

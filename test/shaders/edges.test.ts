@@ -223,6 +223,7 @@ describe('a NaN reaches the result', () => {
     ['min', (x) => min(x)],
     ['max across', (x) => max(reshape(x, [2, 2]), [0])],
     ['maxPool1d', (x) => maxPool1d(one(x), 4)],
+    ['maxPool1d, four windows', (x) => maxPool1d(reshape(concat([x, x]), [1, 2, 4]), 2)],
     ['maxPool1d with relu', (x) => maxPool1d(one(x), 2, { activation: 'relu' })],
     ['linear with relu', (x) => linear(x, engine.tensor([1, 1, 1, 1], [1, 4]), null, 'relu')],
     [
@@ -284,6 +285,9 @@ describe('ties and bounds, as torch', () => {
   });
   test('maxPool1d gives it to the first of equals', async () => {
     expect(await gradientOf([5, 5, 1, 1], (x) => maxPool1d(reshape(x, [1, 1, 4]), 2))).toEqual([1, 0, 1, 0]);
+    const eight = [5, 5, 1, 1, 2, 3, 3, 2];
+    const dx = await gradientOf(eight, (x) => maxPool1d(reshape(x, [1, 1, 8]), 2));
+    expect(dx).toEqual([1, 0, 1, 0, 0, 1, 1, 0]);
   });
   test('clamp passes it at the bounds', async () => {
     expect(await gradientOf([-1, 0, 0.5, 1, 2], (x) => clamp(x, 0, 1))).toEqual([0, 1, 1, 1, 0]);
