@@ -15,6 +15,7 @@ const commands = [
   'interpolate',
   'evaluate',
   'score',
+  'plot',
   'doctor',
   'start',
 ];

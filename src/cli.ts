@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { generate } from './generate.ts';
 import { interpolate } from './interpolate.ts';
+import { plot } from './plot.ts';
 import { preprocess } from './preprocess.ts';
 import { reconstruct } from './reconstruct.ts';
 import { score } from './score.ts';
@@ -16,7 +17,7 @@ const program = new Command('formant')
   .description('Audio VAEs on a hand-written WebGPU engine: train, generate, listen.')
   .exitOverride()
   .showHelpAfterError('(--help lists the verbs)');
-for (const verb of [train, preprocess, generate, reconstruct, interpolate, evaluate, score, doctor])
+for (const verb of [train, preprocess, generate, reconstruct, interpolate, evaluate, score, plot, doctor])
   program.addCommand(verb());
 
 process.exitCode = await execute(program, process.argv.slice(2));

@@ -7,6 +7,7 @@ import { open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, DataError } from './engine/errors.ts';
 import { decodeModel, type ModelFile } from './model/checkpoint.ts';
+import type { EpochRow } from './model/trainer.ts';
 import { append, makeFolder, missingLevels, writeWhole } from './outFolder.ts';
 
 function isRunning(pid: number): boolean {
@@ -148,6 +149,21 @@ export class RunFolder {
   async log(rows: readonly object[]): Promise<void> {
     if (rows.length > 0)
       await append(this.path('metrics.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  }
+
+  /** The epochs' rows of metrics.jsonl, in order; none where there is no such file. A line cut short ends them. */
+  async epochs(): Promise<EpochRow[]> {
+    const text = await readFile(this.path('metrics.jsonl'), 'utf8').catch(() => '');
+    const rows: EpochRow[] = [];
+    for (const line of text.split('\n')) {
+      try {
+        const row = JSON.parse(line);
+        if (row.epoch) rows.push(row);
+      } catch {
+        break;
+      }
+    }
+    return rows;
   }
 
   /** Cuts off what a killed process logged beyond its last checkpoint: rows after `step`, epochs after `epoch`. */

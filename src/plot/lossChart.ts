@@ -7,7 +7,7 @@ import { ink, splitColours } from './colours.ts';
 import { element, shorten, svgDocument, text } from './svg.ts';
 
 type Split = keyof typeof splitColours;
-type Figures = Record<string, number | null | undefined>;
+type Figures = Partial<Record<'loss' | 'negElbo' | 'recon' | 'kl', number | null>>;
 
 /** An epoch's line of metrics.jsonl; other lines of it have no `epoch`. */
 export interface MetricsRow {
