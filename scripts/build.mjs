@@ -16,6 +16,7 @@ const commands = [
   'evaluate',
   'score',
   'plot',
+  'report',
   'doctor',
   'start',
 ];

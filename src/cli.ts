@@ -10,6 +10,7 @@ import { interpolate } from './interpolate.ts';
 import { plot } from './plot.ts';
 import { preprocess } from './preprocess.ts';
 import { reconstruct } from './reconstruct.ts';
+import { report } from './report.ts';
 import { score } from './score.ts';
 import { train } from './train.ts';
 
@@ -17,7 +18,7 @@ const program = new Command('formant')
   .description('Audio VAEs on a hand-written WebGPU engine: train, generate, listen.')
   .exitOverride()
   .showHelpAfterError('(--help lists the verbs)');
-for (const verb of [train, preprocess, generate, reconstruct, interpolate, evaluate, score, plot, doctor])
-  program.addCommand(verb());
+const verbs = [train, preprocess, generate, reconstruct, interpolate, evaluate, score, plot, report, doctor];
+for (const verb of verbs) program.addCommand(verb());
 
 process.exitCode = await execute(program, process.argv.slice(2));

@@ -142,3 +142,23 @@ export async function openRecordings(data: string, strict = false): Promise<Reco
     chunks,
   };
 }
+
+/**
+ * The sound of some recordings among what `--data` names, by their names: mono at the features' rate, padded to the
+ * features' length. Empty for data that holds no recordings, as preprocess makes it.
+ */
+export async function recordingsNamed(
+  engine: Engine,
+  data: string,
+  names: ReadonlySet<string>,
+  settings: FeatureSettings,
+): Promise<Map<string, Float32Array>> {
+  const found = new Map<string, Float32Array>();
+  const dir = await folderOf(data);
+  if (FeatureFolder.isOne(dir)) return found;
+  const files = (await listClips(dir)).filter(({ name }) => names.has(name));
+  const quiet = { leftOut: () => undefined, note: () => undefined };
+  for await (const clips of readClips(engine, files, settings, quiet))
+    for (const { name, samples } of clips) found.set(name, samples);
+  return found;
+}

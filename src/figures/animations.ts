@@ -75,7 +75,11 @@ const captionHeight = 28;
 const columns = 5;
 
 /** The grid of a frame's samples under a line that says the epoch. */
-async function sampleFrame({ samples, epoch }: Frame, settings: InputSettings): Promise<Raster> {
+async function sampleFrame(
+  { samples, epoch }: Frame,
+  settings: InputSettings,
+  zoom: number,
+): Promise<Raster> {
   const [m, rows, cols] = samples.shape;
   const size = rows * cols;
   const pictures = Array.from({ length: m }, (_, i) =>
@@ -85,7 +89,7 @@ async function sampleFrame({ samples, epoch }: Frame, settings: InputSettings): 
     Array.from({ length: Math.ceil(m / columns) }, (_, r) => ({
       pictures: pictures.slice(r * columns, (r + 1) * columns),
     })),
-    { ...pictureOf(settings), scale: Math.max(1, Math.round(96 / cols)), gap: 4 },
+    { ...pictureOf(settings), scale: Math.max(1, Math.round((zoom * 128) / cols)), gap: 4 },
   );
   const width = Math.max(grid.width, 120);
   const frame = blank(width, grid.height + captionHeight);
@@ -100,15 +104,16 @@ async function sampleFrame({ samples, epoch }: Frame, settings: InputSettings): 
   return frame;
 }
 
-/** Samples of the same z over the epochs. */
+/** Samples of the same z over the epochs; at a zoom of 1 each is about 128 pixels wide. */
 export async function samplesAnimation(
   { frames }: History,
   settings: InputSettings,
   most = 64,
+  zoom = 1,
 ): Promise<Animation> {
   const shown = someFrames(frames, most);
   const rasters: Raster[] = [];
-  for (const frame of shown) rasters.push(await sampleFrame(frame, settings));
+  for (const frame of shown) rasters.push(await sampleFrame(frame, settings, zoom));
   return animation(
     rasters,
     shown.map(({ epoch }) => epoch),

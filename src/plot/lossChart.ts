@@ -22,6 +22,8 @@ export interface MetricsRow {
 export interface LossChartOptions {
   /** Above the panels; `Training` if not given. */
   title?: string;
+  /** Panels below each other instead of side by side, for narrow pages. */
+  stacked?: boolean;
 }
 
 interface Curve {
@@ -37,7 +39,8 @@ const panels = [
 type Panel = (typeof panels)[number];
 
 const size = { width: 960, height: 320 };
-const plot = { top: 76, bottom: 272, left: 56, width: 244, pitch: 312 };
+const plot = { top: 76, bottom: 272, left: 56, width: 244, pitch: 312, down: 256 };
+const narrow = { width: 336, height: 320 + 2 * plot.down + 24 };
 const splits = Object.keys(splitColours) as Split[];
 
 /** The curves of a panel: finite values alone, splits without any left out. */
@@ -133,20 +136,20 @@ function drawPanel(curves: Curve[], panel: Panel, left: number, epochs: [number,
   return [heading, note, ...horizontal, axis, ...vertical, label, ...drawn].join('');
 }
 
-/** Swatches and names of the splits, to the right of the title. */
-function drawLegend(shown: Split[]): string {
+/** Swatches and names of the splits. */
+function drawLegend(shown: Split[], right: number, y: number): string {
   return shown
     .map((split, i) => {
-      const left = size.width - 24 - 76 * (shown.length - i);
+      const left = right - 76 * (shown.length - i);
       const swatch = {
         x1: left,
         x2: left + 20,
-        y1: 26,
-        y2: 26,
+        y1: y,
+        y2: y,
         stroke: splitColours[split],
         'stroke-width': 3,
       };
-      return element('line', { ...swatch, 'stroke-linecap': 'round' }) + text(left + 28, 30, split);
+      return element('line', { ...swatch, 'stroke-linecap': 'round' }) + text(left + 28, y + 4, split);
     })
     .join('');
 }
@@ -155,10 +158,13 @@ function drawLegend(shown: Split[]): string {
  * A chart of the losses over the epochs, from the rows of metrics.jsonl (rows without `epoch` are passed over, values
  * that are missing or not finite leave no mark). Training shows its mean loss over the epoch (recon + beta KL), the other
  * splits their negative ELBO.
- * @returns the text of an SVG, 960 x 320
+ * @returns the text of an SVG, 960 x 320, or stacked 336 x 856
  * @throws DataError if there is no row of an epoch.
  */
-export function lossChart(metrics: MetricsRow[], { title = 'Training' }: LossChartOptions = {}): string {
+export function lossChart(
+  metrics: MetricsRow[],
+  { title = 'Training', stacked = false }: LossChartOptions = {},
+): string {
   const rows = metrics.filter(({ epoch }) => Number.isFinite(epoch));
   if (rows.length === 0) {
     throw new DataError(
@@ -169,12 +175,18 @@ export function lossChart(metrics: MetricsRow[], { title = 'Training' }: LossCha
   const range: [number, number] = [Math.min(...epochs), Math.max(...epochs)];
   const curves = panels.map((panel) => curvesOf(rows, panel));
   const shown = splits.filter((split) => curves.flat().some((curve) => curve.split === split));
+  const { width, height } = stacked ? narrow : size;
+  const drawn = panels.map((panel, i) => {
+    if (!stacked) return drawPanel(curves[i], panel, plot.left + i * plot.pitch, range);
+    const down = { transform: `translate(0 ${24 + i * plot.down})` };
+    return element('g', down, drawPanel(curves[i], panel, plot.left, range));
+  });
   return svgDocument(
-    size.width,
-    size.height,
+    width,
+    height,
     `${title}: total, reconstruction and KL in nats per item over ${rows.length} epochs`,
-    text(24, 32, shorten(title, 16, 640), { 'font-size': 16, 'font-weight': 700 }),
-    drawLegend(shown),
-    ...panels.map((panel, i) => drawPanel(curves[i], panel, plot.left + i * plot.pitch, range)),
+    text(24, 32, shorten(title, 16, stacked ? 290 : 640), { 'font-size': 16, 'font-weight': 700 }),
+    stacked ? drawLegend(shown, 24 + 76 * shown.length, 56) : drawLegend(shown, width - 24, 26),
+    ...drawn,
   );
 }

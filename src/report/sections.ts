@@ -1,0 +1,172 @@
+// The report's sections besides the map: reconstructions, samples, training, animations, evaluation, anomalies, settings.
+
+import { printable } from '../audio/names.ts';
+import type { Animation } from '../figures/animations.ts';
+import type { ItemFigures } from '../figures/itemFigures.ts';
+import { lossChart } from '../plot/lossChart.ts';
+import { encodePng } from '../plot/raster.ts';
+import { element } from '../plot/svg.ts';
+import type { Content } from './content.ts';
+import { dataUri, type Html, html, type Part, trusted } from './html.ts';
+import { errorText, itemFacts, labelName } from './map.ts';
+import { tileHtml } from './tiles.ts';
+
+const count = (n: number) => n.toLocaleString('en-US');
+
+function section(id: string, title: string, lead: Part, ...body: Part[]): Html {
+  return html`<section aria-labelledby="h-${id}"><h2 id="h-${id}">${title}</h2><p class="lead">${lead}</p>${body}</section>
+`;
+}
+
+/** An item's two pictures with what is said below them. */
+function pair({ items, store }: Content, i: number, below: Part): Html {
+  const { name, x, y, xSound, ySound } = items[i];
+  const of = (what: string) => `${what} of ${printable(name)}`;
+  return html`<li><div class="two">${tileHtml(store, x, xSound, of('original'))}${tileHtml(store, y, ySound, of('reconstruction'))}</div><p>${below}</p></li>`;
+}
+
+export function reconstructionSection(content: Content): Html {
+  const { grid, items, split, about, recorded } = content;
+  const heard = about.image
+    ? ''
+    : ` Click to listen; ${recorded ? 'originals are the recordings themselves' : 'originals sound as their features give them back'}.`;
+  const list = grid.map((i) => {
+    const { label, name } = items[i];
+    return pair(
+      content,
+      i,
+      html`<strong>${label === null ? printable(name) : printable(label)}</strong>${errorText(items[i])}`,
+    );
+  });
+  return section(
+    'recon',
+    'Reconstructions',
+    `Examples of the ${split} split above, what the model makes of them below.${heard}`,
+    html`<ul class="pairs card">${list}</ul>`,
+  );
+}
+
+export function sampleSection({ samples, store, about, labelsLeftOut }: Content): Html {
+  const rows = samples.map(({ label, samples: made }) => {
+    const what = (i: number) => `sample ${i + 1}${label === null ? '' : ` of ${printable(label)}`}`;
+    const n = label === null ? 8 : made.length;
+    const strip = html`<div class="strip" style="--n:${n}">${made.map(({ tile, sound }, i) => tileHtml(store, tile, sound, what(i)))}</div>`;
+    if (label === null) return html`<div class="row plain">${strip}</div>`;
+    return html`<div class="row"><h3>${printable(label)}</h3>${strip}</div>`;
+  });
+  const wide = samples[0]?.label === null;
+  const left = labelsLeftOut > 0 ? ` ${count(labelsLeftOut)} more labels are not shown.` : '';
+  return section(
+    'samples',
+    'Samples',
+    `Drawn from the prior${wide ? '' : ', each label asked for by name'}: nothing is filtered or picked.${about.image ? '' : ' Click to listen.'}${left}`,
+    html`<div class="card ${wide ? '' : 'rows'}">${rows}</div>`,
+  );
+}
+
+export function trainingSection({ rows }: Content): Html | null {
+  if (rows.length === 0) return null;
+  const wide = lossChart(rows, { title: 'Losses' });
+  const narrow = lossChart(rows, { title: 'Losses', stacked: true });
+  return section(
+    'training',
+    'Training',
+    'Loss, its reconstruction part and the KL divergence over the epochs; training figures are means over the epoch while the weights move.',
+    html`<div class="paper wide">${trusted(wide)}</div><div class="paper narrow">${trusted(narrow)}</div>`,
+  );
+}
+
+function moving(animation: Animation, title: string): Html {
+  const { gif, still, epochs } = animation;
+  const alt = `${title}, epochs ${epochs[0]} to ${epochs[epochs.length - 1]}`;
+  return html`<figure class="paper anim"><img src="${dataUri('image/png', encodePng(still))}" data-gif="${dataUri('image/gif', gif)}" width="${still.width}" height="${still.height}" alt="${alt}"><figcaption>${title}<button type="button" hidden>Play</button></figcaption></figure>`;
+}
+
+export function animationSection({ latent, growth, about }: Content): Html | null {
+  if (!growth) return null;
+  const frames = growth.epochs.length;
+  return section(
+    'epochs',
+    'Over the epochs',
+    `The same examples and the same random z, epoch by epoch (${frames} ${frames === 1 ? 'frame' : 'frames'}).`,
+    html`<div class="columns">${latent && moving(latent, 'Latent space, principal components')}${moving(growth, about.image ? 'Samples' : 'Samples, spectrograms')}</div>`,
+  );
+}
+
+const mean = (all: readonly number[]) => all.reduce((a, b) => a + b, 0) / all.length;
+
+export function evaluationSection(content: Content): Html {
+  const { figures, split, rows } = content;
+  const groups = new Map<string | null, ItemFigures[]>();
+  figures.all.forEach((item, i) => {
+    groups.set(figures.labels[i], [...(groups.get(figures.labels[i]) ?? []), item]);
+  });
+  const sound = figures.all[0]?.dbRmse !== undefined;
+  const cells = (all: ItemFigures[]) => [
+    count(all.length),
+    mean(all.map((f) => f.negElbo)).toFixed(1),
+    mean(all.map((f) => f.recon)).toFixed(1),
+    mean(all.map((f) => f.kl)).toFixed(2),
+    sound
+      ? Math.sqrt(mean(all.map((f) => (f.dbRmse ?? 0) ** 2))).toFixed(2)
+      : mean(all.map((f) => f.mse)).toFixed(4),
+  ];
+  const line = (name: string, all: ItemFigures[]) =>
+    html`<tr><td>${name}</td>${cells(all).map((cell) => html`<td>${cell}</td>`)}</tr>`;
+  const order = content.placed.colourings.find(({ name }) => name !== 'speaker')?.names ?? [];
+  const known = order.filter((name) => groups.has(name));
+  const head = [labelName(content), 'examples', '−ELBO', 'reconstruction', 'KL', sound ? 'dB RMSE' : 'MSE'];
+  const last = rows[rows.length - 1]?.test;
+  const active = last ? ` ${last.activeUnits} latent units are active.` : '';
+  const part =
+    figures.all.length < figures.of
+      ? `${count(figures.all.length)} of the ${count(figures.of)}`
+      : `All ${count(figures.of)}`;
+  return section(
+    'evaluation',
+    'Evaluation',
+    `${part} examples of the ${split} split, one sample of z each, in nats; the error of the reconstruction at z = μ.${active}`,
+    html`<div class="card scroll" tabindex="0" role="region" aria-label="Evaluation"><table><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${known.map((name) => line(printable(name), groups.get(name)!))}</tbody><tfoot>${line('all', figures.all)}</tfoot></table></div>`,
+  );
+}
+
+export function anomalySection(content: Content): Html {
+  const { anomalies, items, split } = content;
+  const list = anomalies.map((i) => {
+    const facts = itemFacts(items[i], labelName(content)).map(([name, value]) => html`${name} ${value}<br>`);
+    return pair(content, i, html`<strong>${printable(items[i].name)}</strong>${facts}`);
+  });
+  return section(
+    'anomalies',
+    'Anomalies',
+    `The examples of the ${split} split that the model finds least likely: the highest negative ELBO first, original above, reconstruction below.`,
+    html`<ul class="pairs card">${list}</ul>`,
+  );
+}
+
+function definitions(pairs: readonly [string, string][]): Html {
+  return html`<dl class="facts card">${pairs.map(([name, value]) => html`<dt>${name}</dt><dd>${printable(value)}</dd>`)}</dl>`;
+}
+
+export function settingsSection({ about }: Content): Html {
+  return section(
+    'settings',
+    'Configuration',
+    'What was trained, on what, and every setting of the run.',
+    html`<div class="columns">${definitions(about.facts)}${definitions(about.settings)}</div>`,
+  );
+}
+
+/** The filter that gives grey tiles the colours of spectrograms. @param table colours from black to the brightest */
+export function magmaFilter(table: readonly (readonly [number, number, number])[]): Html {
+  const values = (channel: number) => table.map((colour) => (colour[channel] / 255).toFixed(3)).join(' ');
+  const functions = ['feFuncR', 'feFuncG', 'feFuncB'].map((tag, c) =>
+    element(tag, { type: 'table', tableValues: values(c) }),
+  );
+  const filter = element(
+    'filter',
+    { id: 'magma', 'color-interpolation-filters': 'sRGB' },
+    element('feComponentTransfer', {}, ...functions),
+  );
+  return trusted(element('svg', { class: 'defs', 'aria-hidden': 'true' }, filter));
+}
