@@ -10,7 +10,7 @@ export function start() {
     async (options: CommonOptions) => {
       const started = performance.now();
       const common = { ...(options.adapter ? { adapter: options.adapter } : {}) };
-      const { run, test, finished } = await runTrain({
+      const { run, test, finished, report } = await runTrain({
         ...common,
         preset: 'demo',
         data: 'digits',
@@ -27,9 +27,10 @@ export function start() {
         `  sounds    ${made.out}/  (${made.files.length} WAVs, {label}_{run}_{index}.wav: play some)`,
         `  picture   ${made.picture}  (a row of spectrograms for each digit)`,
         `  model     ${run}/model.safetensors`,
+        ...(report === null ? [] : [`  report    ${report}  (open it in a browser, and listen)`]),
         `next: node dist/generate.js --run ${run} --label 7 --count 20 --out more`,
       ];
-      print(options, { run, test, seconds, ...made }, lines.join('\n'));
+      print(options, { run, test, seconds, report, ...made }, lines.join('\n'));
     },
   );
 }

@@ -35,8 +35,10 @@ import {
 } from './model/presets.ts';
 import { presetFeatures } from './model/speech.ts';
 import { Trainer } from './model/trainer.ts';
+import { openRun } from './openRun.ts';
 import { nextFree } from './outFolder.ts';
 import { figure } from './progress.ts';
+import { writeReport } from './report.ts';
 import { RunFolder } from './runFolder.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
 
@@ -53,6 +55,8 @@ export interface TrainOptions
   set?: string[];
   strict?: boolean;
   tune?: boolean;
+  report?: boolean;
+  reportEvery?: number;
 }
 
 /** Flags that change the configuration; a resumed run takes only `epochs`. */
@@ -91,13 +95,16 @@ export function train() {
       'any other setting of the preset, for example --set latent=16 betaWarmup=5',
     )
     .option('--no-tune', 'take the kernels as they are, measure none (also FORMANT_TUNE=off)')
+    .option('--report-every <n>', 'write report.html each n epochs too, not at the end alone', wholeNumber(1))
+    .option('--no-report', 'write no report.html at the end (also FORMANT_REPORT=off)')
     .option('--strict', 'the first bad file is an error, none is left out')
     .action(async (options: TrainOptions) => {
       const result = await runTrain(options);
       const { test } = result;
       const figures = test ? `: test ${figure(test)}, KL ${test.kl.toFixed(2)} nats` : '';
+      const reported = result.report === null ? '' : `\nreport: ${result.report}`;
       const how = result.finished
-        ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}`
+        ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}${reported}`
         : `stopped at step ${result.step}; go on with: --resume ${JSON.stringify(result.run)}`;
       print(options, result, how);
     });
@@ -105,6 +112,8 @@ export function train() {
 
 /** The whole of `formant train`. */
 export async function runTrain(options: TrainOptions): Promise<TrainResult & { intake: IntakeSummary }> {
+  if (options.report === false && options.reportEvery !== undefined)
+    throw new UsageError('--no-report and --report-every: leave out one of them');
   if (options.resume !== undefined) return resume(options, options.resume);
   // Wrong flags are said before the data is looked at, which then decides what is left open.
   if (options.preset !== undefined) configOf(options, options.preset);
@@ -255,7 +264,14 @@ async function start(
   try {
     const checkpointEvery = options.checkpointEvery ?? 0;
     const tune = options.tune !== false && process.env.FORMANT_TUNE !== 'off';
-    return await trainRun({ engine, reopen, folder, info, data, from, checkpointEvery, signal, tune });
+    const { reportEvery } = options;
+    const reports =
+      options.report !== false && (process.env.FORMANT_REPORT !== 'off' || reportEvery !== undefined);
+    const report = async (now: Engine) => writeReport(now, await openRun(folder.dir), data);
+    return await trainRun({
+      ...{ engine, reopen, folder, info, data, from, checkpointEvery, signal, tune },
+      ...(reports && { report, reportEvery }),
+    });
   } finally {
     dispose();
   }

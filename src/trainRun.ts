@@ -33,6 +33,10 @@ export interface TrainRunOptions {
   signal: AbortSignal;
   /** Measure which variants of kernels are fastest before a new run starts (a resumed one keeps its own); default no. */
   tune?: boolean;
+  /** Writes a report of the folder as it is, and gives its path; not called for a run that is stopped. */
+  report?: (engine: Engine) => Promise<string>;
+  /** Report at multiples of so many epochs too. */
+  reportEvery?: number;
 }
 
 export interface TrainResult {
@@ -44,6 +48,8 @@ export interface TrainResult {
   /** Median of the epochs' milliseconds a step. */
   msPerStep: number | null;
   test: Evaluation | null;
+  /** Path of the report, null without one. */
+  report: string | null;
 }
 
 const saveAfterMs = 15_000;
@@ -120,7 +126,7 @@ class Session {
           if (signal.aborted) return this.#result(trainer, trainer.step >= info.config.epochs * perEpoch);
         }
       }
-      return this.#result(trainer, true);
+      return { ...this.#result(trainer, true), report: await this.#report() };
     } catch (error) {
       if (error instanceof NonFiniteError && (this.#saved || from))
         say('the run folder keeps the state of its last checkpoint');
@@ -156,7 +162,22 @@ class Session {
     const last = row.epoch >= info.config.epochs;
     if (isKept(row.epoch, info.config.epochs))
       await addFrame(this.#o.folder, row.epoch, this.#o.data, await trainer.snapshot());
-    if (better || due || last || signal.aborted) await this.#save(trainer, better);
+    const { reportEvery } = this.#o;
+    const reported = reportEvery !== undefined && row.epoch % reportEvery === 0 && !last && !signal.aborted;
+    if (better || due || last || reported || signal.aborted) await this.#save(trainer, better);
+    if (reported) await this.#report();
+  }
+
+  /** A report that cannot be made is said, and nothing else: it can be made later, and the training goes on. */
+  async #report(): Promise<string | null> {
+    const { report } = this.#o;
+    if (!report) return null;
+    try {
+      return await report(this.engine);
+    } catch (error) {
+      say(`no report: ${(error as Error).message}`);
+      return null;
+    }
   }
 
   async #save(trainer: Trainer, best: boolean): Promise<void> {
@@ -185,6 +206,7 @@ class Session {
       dispatches: trainer.dispatches,
       msPerStep: sorted.length ? sorted[Math.floor(sorted.length / 2)] : null,
       test: this.#test,
+      report: null,
     };
   }
 }

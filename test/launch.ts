@@ -16,7 +16,12 @@ export function commandsIn(cwd: () => string) {
   const launch = (verb: string, ...args: string[]): { child: ChildProcess; ended: Promise<Ended> } => {
     const child = spawn('node', [join(root, 'dist', `${verb}.js`), ...args], {
       cwd: cwd(),
-      env: { ...process.env, DEBUG: '', FORMANT_TUNE: process.env.FORMANT_TUNE ?? 'off' },
+      env: {
+        ...process.env,
+        DEBUG: '',
+        FORMANT_TUNE: process.env.FORMANT_TUNE ?? 'off',
+        FORMANT_REPORT: process.env.FORMANT_REPORT ?? 'off',
+      },
     });
     let stdout = '';
     let stderr = '';

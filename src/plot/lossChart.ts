@@ -39,7 +39,7 @@ const panels = [
 type Panel = (typeof panels)[number];
 
 const size = { width: 960, height: 320 };
-const plot = { top: 76, bottom: 272, left: 56, width: 244, pitch: 312, down: 256 };
+const plot = { top: 76, bottom: 272, left: 56, width: 244, pitch: 312, down: 276 };
 const narrow = { width: 336, height: 320 + 2 * plot.down + 24 };
 const splits = Object.keys(splitColours) as Split[];
 
@@ -158,7 +158,7 @@ function drawLegend(shown: Split[], right: number, y: number): string {
  * A chart of the losses over the epochs, from the rows of metrics.jsonl (rows without `epoch` are passed over, values
  * that are missing or not finite leave no mark). Training shows its mean loss over the epoch (recon + beta KL), the other
  * splits their negative ELBO.
- * @returns the text of an SVG, 960 x 320, or stacked 336 x 856
+ * @returns the text of an SVG, 960 x 320, or stacked 336 x 896
  * @throws DataError if there is no row of an epoch.
  */
 export function lossChart(

@@ -119,7 +119,7 @@ export function mapSection(content: Content): Html {
   const first = points.findIndex((p) => p !== null);
   const marks = points.map((item, i) => {
     const [x, y] = [maps[0].points[2 * i], maps[0].points[2 * i + 1]];
-    const at = `transform:translate(${x}px,${y}px)`;
+    const at = `transform:translate(${x}px,${y}px) scale(var(--s))`;
     if (item === null) return html`<path class="mark faint" d="${glyphs[0]}" style="${at}"/>`;
     const { name, label } = items[item];
     const said = `${printable(name)}${label === null ? '' : `, ${labelName(content)} ${printable(label)}`}`;

@@ -26,7 +26,7 @@ function headline({ rows, about }: Content): Html {
   const last = rows[rows.length - 1];
   const fact = (name: string) => about.facts.find(([key]) => key === name)?.[1];
   const [number, ...unit] = last?.test ? figure(last.test).replace('-ELBO ', '').split(' ') : ['–'];
-  const what = about.image ? '−ELBO on the test split' : 'reconstruction error on the test split';
+  const what = about.image ? '−ELBO, test split' : 'error, test split';
   const stats: [string, string, string][] = [
     ...(last?.test ? ([[what, number, unit.join(' ')]] as [string, string, string][]) : []),
     ...(last

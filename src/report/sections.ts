@@ -140,7 +140,7 @@ export function anomalySection(content: Content): Html {
     'anomalies',
     'Anomalies',
     `The examples of the ${split} split that the model finds least likely: the highest negative ELBO first, original above, reconstruction below.`,
-    html`<ul class="pairs card">${list}</ul>`,
+    html`<ul class="pairs roomy card">${list}</ul>`,
   );
 }
 

@@ -58,9 +58,9 @@ export class Store {
   }
 }
 
-/** Where a wave falls 50 dB below its peak for good, and 50 ms. */
+/** Where a wave falls 40 dB below its peak for good, and 50 ms. */
 function endOf(wave: Float32Array, rate: number): number {
-  const floor = wave.reduce((most, v) => Math.max(most, Math.abs(v)), 0) * 10 ** (-50 / 20);
+  const floor = wave.reduce((most, v) => Math.max(most, Math.abs(v)), 0) * 10 ** (-40 / 20);
   const last = wave.findLastIndex((v) => Math.abs(v) > floor);
   return Math.min(wave.length, last + 1 + Math.round(rate / 20));
 }

@@ -28,7 +28,7 @@ a{color:var(--accent)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:26px 0 0}
 .stats div,.card{background:var(--card);border:1px solid var(--line);border-radius:14px;box-shadow:var(--shade)}
-.stats div{padding:14px 18px;display:flex;flex-direction:column-reverse}
+.stats div{padding:14px 18px;display:flex;flex-direction:column-reverse;justify-content:flex-end}
 .stats dd{margin:0;font-size:26px;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums;white-space:nowrap}
 .stats dd small{font-size:14px;font-weight:500;color:var(--soft);letter-spacing:0}
 .stats dt{color:var(--soft);font-size:14px}
@@ -41,13 +41,14 @@ background-position:var(--x) var(--y);image-rendering:pixelated;border-radius:6p
 .sound .tile{filter:url(#magma)}
 button{font:inherit;color:inherit}
 .hear{position:relative;display:block;width:100%;padding:0;border:0;border-radius:8px;background:none;cursor:pointer}
-.hear::after{content:"";position:absolute;right:6px;bottom:6px;width:26px;height:26px;border-radius:50%;
+.hear::after{content:"";position:absolute;right:5%;bottom:5%;width:max(16px,min(26px,24%));aspect-ratio:1;border-radius:50%;
 background:rgb(255 255 255/.92) url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M10 7.5v11l9-5.5z' fill='%23111'/%3E%3C/svg%3E") center/100%;
 opacity:.75;transition:opacity .15s,transform .15s}
 .hear:hover::after,.hear:focus-visible::after{opacity:1;transform:scale(1.08)}
 .hear.on::after{opacity:1;background-image:url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M9 8h8v10H9z' fill='%23111'/%3E%3C/svg%3E")}
 .hear.on .tile{box-shadow:0 0 0 3px var(--accent)}
-.pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(118px,1fr));gap:18px 14px;margin:0;padding:0;list-style:none}
+.pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(90px,1fr));gap:18px 14px;margin:0;list-style:none}
+.pairs.roomy{grid-template-columns:repeat(auto-fill,minmax(118px,1fr))}
 .pairs .two{display:grid;gap:6px}
 .pairs p{margin:6px 0 0;font-size:13px;line-height:1.35;color:var(--soft)}
 .pairs strong{display:block;color:var(--fg);font-size:14px}
@@ -66,7 +67,7 @@ legend{float:left;padding:0;color:var(--soft);font-size:14px}
 .seg input:checked+span{background:var(--card);font-weight:600}
 .seg input:focus-visible+span{outline:3px solid var(--accent);outline-offset:1px}
 .latent{display:grid;grid-template-columns:minmax(0,1fr) 300px;gap:18px;align-items:start}
-.plot svg{display:block;width:100%;height:auto;touch-action:pan-y;cursor:pointer}
+:root{--s:1}.plot>svg{display:block;width:100%;height:auto;touch-action:pan-y;cursor:pointer}
 .mark{fill:var(--c,var(--soft));stroke:var(--card);stroke-width:1;transition:transform .6s cubic-bezier(.4,0,.2,1);outline:none}
 .mark.faint{opacity:.3}
 .mark.at{stroke:var(--fg);stroke-width:2.5}
@@ -85,16 +86,16 @@ dt{color:var(--soft)}dd{margin:0}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:15px}
 th,td{padding:6px 12px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}
+th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal;overflow-wrap:break-word;min-width:3.5em}
 tr:last-child td{border-bottom:0}
 thead th{color:var(--soft);font-weight:500;font-size:14px}
 tfoot td{font-weight:650;border-top:2px solid var(--line);border-bottom:0}
 footer{padding:44px 20px 60px;color:var(--soft);font-size:14px}
 .defs{position:absolute;width:0;height:0}
-@media (max-width:820px){.latent{grid-template-columns:minmax(0,1fr)}.detail{position:static}}
-@media (max-width:640px){body{font-size:15px}main,header,footer{padding-left:14px;padding-right:14px}section{margin-top:38px}
+@media (max-width:820px){:root{--s:1.25}.latent{grid-template-columns:minmax(0,1fr)}.detail{position:static}}
+@media (max-width:640px){:root{--s:1.7}body{font-size:15px}main,header,footer{padding-left:14px;padding-right:14px}section{margin-top:38px}
 .wide{display:none!important}.narrow{display:block!important}.card{padding:14px}
-.pairs{grid-template-columns:repeat(auto-fill,minmax(92px,1fr))}.stats{grid-template-columns:1fr 1fr}.stats dd{font-size:21px}
+.stats{grid-template-columns:1fr 1fr}.stats dd{font-size:21px}
 .facts{gap:4px 14px;font-size:14px}th,td{padding:5px 8px}}
 @media (prefers-reduced-motion:reduce){*{transition:none!important;scroll-behavior:auto!important}}
 @media print{.bar,.hear::after,.anim button{display:none}section{break-inside:avoid}}
