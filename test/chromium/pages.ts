@@ -4,6 +4,7 @@
 //   /plain/KIND/         the page, KIND whole or minified      /plain/KIND/formant.js    the library
 //                                                              /plain/KIND/page.js       the page's script
 //   /bench/              the benchmark as a page, its script and styles, under the same policy and styles of its own
+//   /report/             a report
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
@@ -11,6 +12,8 @@ import { basename, join } from 'node:path';
 import { build, type Plugin as EsbuildPlugin } from 'esbuild';
 import type { Plugin } from 'vitest/config';
 import { benchFiles, benchPage, browserBundle } from '../../scripts/bundle.mjs';
+import { reportPage } from '../../src/report/page.ts';
+import { smallContent } from '../report/content.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const golden = process.env.GOLDEN_DIR ?? join(root, 'test', 'golden');
@@ -42,6 +45,9 @@ async function answer(url: string, response: ServerResponse): Promise<void> {
     response.end(JSON.stringify(files.sort()));
   } else if (where === 'bench') {
     await answerBench(kind || 'index.html', response);
+  } else if (where === 'report') {
+    response.setHeader('content-type', 'text/html');
+    response.end(reportPage(smallContent()));
   } else if (where === 'golden') {
     response.end(readFileSync(join(golden, basename(kind))));
   } else {
@@ -66,7 +72,7 @@ export function testPages(): Plugin {
     configureServer: ({ middlewares }) => {
       middlewares.use((request, response, next) => {
         const url = request.url ?? '';
-        if (/^\/(golden|plain|bench)\//.test(url)) answer(url, response).catch(next);
+        if (/^\/(golden|plain|bench|report)\//.test(url)) answer(url, response).catch(next);
         else next();
       });
     },

@@ -5,8 +5,7 @@ import { referenceFeatures } from '../../src/audio/features.ts';
 import { colourings } from '../../src/figures/maps.ts';
 import type { Content, Item } from '../../src/report/content.ts';
 import { Store } from '../../src/report/store.ts';
-
-export const hostile = '<script>alert(1)</script>';
+import { hostile } from './hostile.ts';
 
 export function smallContent(): Content {
   const store = new Store({ ...referenceFeatures, maxDb: 0 });

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { decodeWav } from '../../src/audio/wav.ts';
 import { html, json, trusted } from '../../src/report/html.ts';
 import { reportPage } from '../../src/report/page.ts';
-import { hostile, smallContent } from './content.ts';
+import { smallContent } from './content.ts';
+import { hostile } from './hostile.ts';
 
 const page = reportPage(smallContent());
 const elements = (pattern: RegExp) => [...page.matchAll(pattern)];
