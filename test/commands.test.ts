@@ -461,7 +461,16 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
 test('every verb explains itself, and the bin knows them all', async () => {
   const help = await run('cli', '--help');
   expect(help.code).toBe(0);
-  for (const verb of ['train', 'preprocess', 'generate', 'reconstruct', 'interpolate', 'doctor']) {
+  for (const verb of [
+    'train',
+    'preprocess',
+    'generate',
+    'reconstruct',
+    'interpolate',
+    'plot',
+    'report',
+    'doctor',
+  ]) {
     expect(help.stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
     const own = await run(verb, '--help');
     expect([own.code, own.stderr]).toEqual([0, '']);

@@ -29,13 +29,14 @@ export async function itemFigures(
   for (let first = 0; first < indices.length; first += chunk) {
     const some = indices.slice(first, first + chunk);
     const batch = gather(data, split, some, classes);
+    // Keyed by the example, so that its figures do not depend on which others are asked for.
+    const drawn = Float32Array.from(some.flatMap((index) => [...noise.normal(index, latent)]));
     const made = engine.scope(() =>
       engine.noGrad(() => {
         const x = engine.tensor(batch.x.data, batch.x.shape);
         const label = batch.label ? engine.tensor(batch.label.data, batch.label.shape) : null;
         const { mu, logVar } = model.encode(x, label);
-        const shape = [some.length, latent];
-        const eps = engine.tensor(noise.normal(first / chunk, some.length * latent), shape);
+        const eps = engine.tensor(drawn, [some.length, latent]);
         const { z, kl } = reparameterize(mu, logVar, eps);
         const sampled = model.decode(z, label, decoderOutput(config.likelihood));
         return [kl, exampleError(sampled, x, config.likelihood), mse(model.decode(mu, label), x)];

@@ -144,6 +144,6 @@ export function mapSection(content: Content): Html {
   )}</div>
 <div class="latent"><div class="card plot"><svg id="map" viewBox="0 0 ${size[0]} ${size[1]}" role="group" aria-label="Map of the latent space, ${n} examples">${marks}</svg>
 <ul id="key" class="key" aria-label="Colours"></ul><p class="lead" id="axes" style="margin:10px 0 0;font-size:14px">${maps[0].note}</p></div>
-<aside id="detail" class="card detail" aria-live="polite"><h3 id="detail-name">${printable(one.name)}</h3>
+<aside id="detail" class="card detail"><h3 id="detail-name">${printable(one.name)}</h3>
 <div class="two">${part('x', 'original', one.x, one.xSound)}${part('y', 'reconstruction', one.y, one.ySound)}</div><dl id="detail-facts"></dl></aside></div></section>`;
 }

@@ -48,6 +48,7 @@ opacity:.75;transition:opacity .15s,transform .15s}
 .hear.on::after{opacity:1;background-image:url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M9 8h8v10H9z' fill='%23111'/%3E%3C/svg%3E")}
 .hear.on .tile{box-shadow:0 0 0 3px var(--accent)}
 .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(90px,1fr));gap:18px 14px;margin:0;list-style:none}
+.pairs.roomy strong{font-size:13px}
 .pairs.roomy{grid-template-columns:repeat(auto-fill,minmax(118px,1fr))}
 .pairs .two{display:grid;gap:6px}
 .pairs p{margin:6px 0 0;font-size:13px;line-height:1.35;color:var(--soft)}

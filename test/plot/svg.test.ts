@@ -66,6 +66,25 @@ describe('lossChart', () => {
     }
   });
 
+  test('stacked, the same panels below each other in a third of the width', () => {
+    const rows = [1, 2, 3].map((e) => epoch(e, true));
+    const wide = open(lossChart(rows));
+    const { all, texts } = open(lossChart(rows, { stacked: true }));
+    const paper = all('rect')[0];
+    expect([number(paper, 'width'), number(paper, 'height')]).toEqual([336, 896]);
+    expect([...texts].sort()).toEqual([...wide.texts].sort());
+    const groups = all('g');
+    expect(groups).toHaveLength(3);
+    for (const [i, group] of groups.entries()) {
+      expect(group.getAttribute('transform')).toBe(`translate(0 ${24 + 276 * i})`);
+      for (const path of [...group.getElementsByTagName('path')])
+        for (const [, x, y] of path.getAttribute('d')!.matchAll(/[ML]([\d.]+),([\d.]+)/g)) {
+          expect(Number(x)).toBeLessThan(336);
+          expect(Number(y) + 24 + 276 * i).toBeLessThan(896);
+        }
+    }
+  });
+
   test('one epoch, no test split, values that are missing or not finite, negative ones', () => {
     const one = open(lossChart([epoch(1, false)]));
     expect(one.all('path').length).toBe(0);
