@@ -15,6 +15,7 @@ import { commandsIn } from './launch.ts';
 let dir: string;
 const { run } = commandsIn(() => dir);
 const quick = ['--epochs', '2', '--batch', '8'];
+const tiny = ['--set', 'widths=8', 'latent=3'];
 
 /** Noise of two classes, 1 brighter than 0. */
 function images(count: number, stream: string) {
@@ -55,7 +56,7 @@ beforeAll(async () => {
     }
   }
   const trained = await done(
-    ...(['train', '--data', 'images', '--model', 'cvae', ...quick, '--set', 'widths=8', 'latent=3'] as const),
+    ...(['train', '--data', 'images', '--model', 'cvae', ...quick, ...tiny] as const),
     ...['--report-every', '1', '--out', 'pictures'],
   );
   expect(trained.report).toBe(join('pictures', 'report.html'));
@@ -96,6 +97,14 @@ test('plot: every figure of a run of images, in place of old ones', async () => 
     // Two epochs, and the last stands.
     expect(found.numFrames()).toBe(2 + 8);
   }
+});
+
+test('reports in between change nothing of the training', async () => {
+  await done(
+    ...(['train', '--data', 'images', '--model', 'cvae', ...quick, ...tiny, '--out', 'plain'] as const),
+  );
+  expect(readdirSync(join(dir, 'plain'))).not.toContain('report.html');
+  expect(bytes('plain', 'model.safetensors').equals(bytes('pictures', 'model.safetensors'))).toBe(true);
 });
 
 test('train leaves a page of a run of images', () => {

@@ -20,10 +20,9 @@ const glyphs = [
 /** Points in the picture's units, rounded to a tenth, one scale for both ways. */
 function fitted(points: Float32Array): number[] {
   const { x, y } = extentOf(points);
-  const scale = Math.min(
-    (size[0] - 2 * margin) / (x[1] - x[0] || 1),
-    (size[1] - 2 * margin) / (y[1] - y[0] || 1),
-  );
+  const room = [x, y].map(([low, high], i) => (size[i] - 2 * margin) / (high - low));
+  // Points in a line, or all in one place, have no limit that way.
+  const scale = Math.min(...room.filter(Number.isFinite), 1e6);
   return Array.from(points, (v, i) =>
     i % 2 === 0
       ? Number((size[0] / 2 + scale * (v - (x[0] + x[1]) / 2)).toFixed(1))
@@ -119,12 +118,14 @@ export function mapSection(content: Content): Html {
   const first = points.findIndex((p) => p !== null);
   const marks = points.map((item, i) => {
     const [x, y] = [maps[0].points[2 * i], maps[0].points[2 * i + 1]];
-    const at = `transform:translate(${x}px,${y}px) scale(var(--s))`;
+    const at = `transform:translate(${x}px,${y}px) scale(calc(var(--s)*var(--r)))`;
     if (item === null) return html`<path class="mark faint" d="${glyphs[0]}" style="${at}"/>`;
     const { name, label } = items[item];
     const said = `${printable(name)}${label === null ? '' : `, ${labelName(content)} ${printable(label)}`}`;
     return html`<path class="mark" d="${glyphs[0]}" style="${at}" data-item="${item}" tabindex="${i === first ? 0 : -1}" role="button" aria-label="${said}"/>`;
   });
+  // Many marks are smaller, as on the maps that plot draws.
+  const radius = Math.min(1, Math.max(0.65, 14 / Math.sqrt(n))).toFixed(2);
   const one = items[points[first] as number];
   const part = (key: 'x' | 'y', title: string, tile: number, sound: number | null) =>
     html`<div id="detail-${key}">${tileHtml(store, tile, sound, `${title} of ${printable(one.name)}`)}${title}</div>`;
@@ -142,7 +143,7 @@ export function mapSection(content: Content): Html {
     'colour',
     placed.colourings.map(({ name }) => [name, name]),
   )}</div>
-<div class="latent"><div class="card plot"><svg id="map" viewBox="0 0 ${size[0]} ${size[1]}" role="group" aria-label="Map of the latent space, ${n} examples">${marks}</svg>
+<div class="latent"><div class="card plot"><svg id="map" style="--r:${radius}" viewBox="0 0 ${size[0]} ${size[1]}" role="group" aria-label="Map of the latent space, ${n} examples">${marks}</svg>
 <ul id="key" class="key" aria-label="Colours"></ul><p class="lead" id="axes" style="margin:10px 0 0;font-size:14px">${maps[0].note}</p></div>
 <aside id="detail" class="card detail"><h3 id="detail-name">${printable(one.name)}</h3>
 <div class="two">${part('x', 'original', one.x, one.xSound)}${part('y', 'reconstruction', one.y, one.ySound)}</div><dl id="detail-facts"></dl></aside></div></section>`;

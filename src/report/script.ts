@@ -146,7 +146,7 @@ function startMap() {
     places = chosen.points;
     marks.forEach((m) => {
       const [x, y] = placeOf(m);
-      m.style.transform = 'translate(' + x + 'px,' + y + 'px) scale(var(--s))';
+      m.style.transform = 'translate(' + x + 'px,' + y + 'px) scale(calc(var(--s)*var(--r)))';
     });
     $('axes').textContent = chosen.note;
   }
