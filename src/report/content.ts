@@ -57,7 +57,7 @@ export interface Content {
   store: Store;
 }
 
-const most = { evaluated: 1000, sounds: 96, anomalies: 8, frames: 20, labels: 20 };
+const most = { evaluated: 1000, sounds: 64, anomalies: 8, frames: 20, labels: 20 };
 
 const evenly = <T>(all: readonly T[], n: number): T[] =>
   all.length <= n ? [...all] : Array.from({ length: n }, (_, i) => all[Math.floor((i * all.length) / n)]);
