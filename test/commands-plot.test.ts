@@ -56,7 +56,17 @@ beforeAll(async () => {
     }
   }
   const trained = await done(
-    ...(['train', '--data', 'images', '--model', 'cvae', ...quick, ...tiny] as const),
+    ...([
+      'train',
+      '--data',
+      'images',
+      '--preset',
+      'mnist-ref',
+      '--model',
+      'cvae',
+      ...quick,
+      ...tiny,
+    ] as const),
     ...['--report-every', '1', '--out', 'pictures'],
   );
   expect(trained.report).toBe(join('pictures', 'report.html'));
@@ -101,7 +111,19 @@ test('plot: every figure of a run of images, in place of old ones', async () => 
 
 test('reports in between change nothing of the training', async () => {
   await done(
-    ...(['train', '--data', 'images', '--model', 'cvae', ...quick, ...tiny, '--out', 'plain'] as const),
+    ...([
+      'train',
+      '--data',
+      'images',
+      '--preset',
+      'mnist-ref',
+      '--model',
+      'cvae',
+      ...quick,
+      ...tiny,
+      '--out',
+      'plain',
+    ] as const),
   );
   expect(readdirSync(join(dir, 'plain'))).not.toContain('report.html');
   expect(bytes('plain', 'model.safetensors').equals(bytes('pictures', 'model.safetensors'))).toBe(true);

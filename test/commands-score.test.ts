@@ -55,8 +55,32 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'wav', 'split.json'), '{"testSpeakers": ["rpm8"]}');
   const small = ['--batch', '16', '--set', 'latent=2', 'lr=0.01'];
   const trainings = [
-    ['images', '--data', 'idx', '--model', 'vae', '--epochs', '40', ...small, 'widths=24'],
-    ['conditional', '--data', 'idx', '--model', 'cvae', '--epochs', '20', ...small, 'widths=24'],
+    [
+      'images',
+      '--data',
+      'idx',
+      '--preset',
+      'mnist-ref',
+      '--model',
+      'vae',
+      '--epochs',
+      '40',
+      ...small,
+      'widths=24',
+    ],
+    [
+      'conditional',
+      '--data',
+      'idx',
+      '--preset',
+      'mnist-ref',
+      '--model',
+      'cvae',
+      '--epochs',
+      '20',
+      ...small,
+      'widths=24',
+    ],
     ['sound', '--data', 'wav', '--preset', 'demo', '--model', 'vae', '--likelihood', 'optimal'].concat([
       '--epochs',
       '4',
