@@ -110,13 +110,17 @@ export class Stream {
 
   /** The GPU is known to be idle now: learn from how long the work took. */
   settled(): void {
-    if (this.#work.size === 1) {
-      const [[cost, count]] = this.#work;
+    if (this.#work.size > 0) {
       const now = performance.now();
-      const ms = (now - this.#busySince) / count;
       // Whoever finds the work done on waking has slept too long, and cannot tell by how much.
       const overslept = this.#dozedUntil > 0 && now - this.#dozedUntil < 1;
-      cost.ms = overslept ? 0.6 * ms : ms;
+      const took = (now - this.#busySince) * (overslept ? 0.6 : 1);
+      // Several kinds of work share the time as they did so far; one that was never timed counts as the mean of the others.
+      const known = [...this.#work.keys()].filter(({ ms }) => ms > 0);
+      const mean = known.length > 0 ? known.reduce((sum, { ms }) => sum + ms, 0) / known.length : 1;
+      const parts = [...this.#work].map(([cost, count]) => ({ cost, count, ms: cost.ms || mean }));
+      const scale = took / parts.reduce((sum, { count, ms }) => sum + count * ms, 0);
+      for (const { cost, ms } of parts) cost.ms = ms * scale;
     }
     this.#work.clear();
     this.#expected = 0;

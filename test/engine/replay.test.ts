@@ -111,3 +111,23 @@ test('a replay is refused when a tensor from outside is gone', async () => {
   capture.dispose();
   other.dispose();
 });
+
+test('an expected time that was spoilt shrinks again, also where two captures share every wait', async () => {
+  const twice = [1, 2].map((n) => engine.capture(`times ${n}`, ({ x }) => mul(x, n)));
+  const run = () => twice.map((c) => c.run({ x: { data: Float32Array.of(1), shape: [1] } }));
+  const costs = new Set<{ ms: number }>();
+  const { stream } = engine;
+  const replay = stream.replay.bind(stream);
+  stream.replay = (list, cost) => {
+    costs.add(cost);
+    replay(list, cost);
+  };
+  await engine.read(run());
+  await engine.read(run());
+  expect(costs.size).toBe(2);
+  for (const cost of costs) cost.ms = 100;
+  for (let i = 0; i < 10; i++) await engine.read(run());
+  stream.replay = replay;
+  for (const cost of costs) expect(cost.ms).toBeLessThan(20);
+  for (const capture of twice) capture.dispose();
+});
