@@ -46,7 +46,10 @@ export {
   type AssessOptions,
   assess,
   type Evaluation,
+  type ExampleFigures,
   evaluate,
+  examine,
+  klPerUnit,
   type PartFigures,
 } from './model/evaluate.ts';
 export { imageDataset } from './model/images.ts';
@@ -64,7 +67,6 @@ export { type EpochRow, type StepRow, type TrainEvent, Trainer, type TrainState 
 export { Vae, type VaeConfig, type VaeOutput } from './model/vae.ts';
 export {
   interpolate,
-  klPerUnit,
   latentPlane,
   type Points,
   type WalkMode,

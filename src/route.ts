@@ -11,9 +11,10 @@ import { readExamples } from './examples.ts';
 import { checkLabel, labelsOfFiles } from './labels.ts';
 import type { ModelFile } from './model/checkpoint.ts';
 import { oneHot } from './model/dataset.ts';
+import { klPerUnit } from './model/evaluate.ts';
 import { priorNoise } from './model/sampling.ts';
 import type { Vae } from './model/vae.ts';
-import { interpolate, klPerUnit, latentPlane, type Points, type WalkMode } from './model/walk.ts';
+import { interpolate, latentPlane, type Points, type WalkMode } from './model/walk.ts';
 import type { OpenRun } from './openRun.ts';
 
 export interface RouteOptions {
@@ -214,7 +215,7 @@ async function activity(engine: Engine, model: Vae, dataset: OpenRun['dataset'])
     throw error;
   });
   const split = data.test ?? data.valid ?? data.train;
-  const kl = [...(await klPerUnit(engine, model, data, split))];
+  const kl = await klPerUnit(engine, model, data, split);
   const dims = mostActive(kl).map((d) => `z${d} (${kl[d].toFixed(2)} nats)`);
   const of = split === data.test ? 'test' : split === data.valid ? 'validation' : 'training';
   say(`grid over ${dims.join(' and ')}, the latents of largest KL over ${split.count} ${of} examples`);

@@ -3,7 +3,8 @@
 
 import type { Engine } from '../engine/engine.ts';
 import type { ModelFile } from '../model/checkpoint.ts';
-import { type Dataset, gather, type Split } from '../model/dataset.ts';
+import { type Chunk, inChunks } from '../model/chunks.ts';
+import type { Dataset, Split } from '../model/dataset.ts';
 import { snapshotPoints } from '../model/snapshot.ts';
 import type { Vae } from '../model/vae.ts';
 
@@ -14,7 +15,6 @@ export interface View {
   data: Dataset;
 }
 
-const chunk = 64;
 /** Examples side by side in a grid. */
 const mostShown = 10;
 
@@ -32,24 +32,13 @@ export async function reconstructed(
   indices: readonly number[],
 ): Promise<Reconstructed[]> {
   const size = data.shape[0] * data.shape[1];
-  const out: Reconstructed[] = [];
-  for (let first = 0; first < indices.length; first += chunk) {
-    const some = indices.slice(first, first + chunk);
-    const batch = gather(data, split, some, model.config.classes);
-    const made = engine.scope(() =>
-      engine.noGrad(() => {
-        const label = batch.label ? engine.tensor(batch.label.data, batch.label.shape) : null;
-        return model.decode(model.encode(engine.tensor(batch.x.data, batch.x.shape), label).mu, label);
-      }),
-    );
-    const values = await made.read();
-    made.dispose();
-    some.forEach((index, b) => {
-      const x = (batch.x.data as Float32Array).slice(b * size, (b + 1) * size);
-      out.push({ index, x, y: values.slice(b * size, (b + 1) * size) });
-    });
-  }
-  return out;
+  const through = ({ x, label }: Chunk) => [model.decode(model.encode(x, label).mu, label)];
+  const [made] = await inChunks(engine, model, data, split, through, indices);
+  return indices.map((index, i) => ({
+    index,
+    x: split.x.slice(index * size, (index + 1) * size),
+    y: made.slice(i * size, (i + 1) * size),
+  }));
 }
 
 /** The split that figures are of, the test split where there is one, and its name. */

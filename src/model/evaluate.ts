@@ -6,7 +6,8 @@
 import type { Engine } from '../engine/engine.ts';
 import { Random } from '../engine/random.ts';
 import { bceWithLogits, mse, reparameterize } from '../shaders/index.ts';
-import { type Dataset, gather, type Split } from './dataset.ts';
+import { inChunks } from './chunks.ts';
+import type { Dataset, Split } from './dataset.ts';
 import { iwaeBound } from './iwae.ts';
 import {
   decoderOutput,
@@ -59,8 +60,6 @@ export interface AssessOptions {
   signal?: AbortSignal;
 }
 
-const chunk = 64;
-
 /** Examples by themselves: (count) each, `mu` and `logVar` (count, latent). */
 interface Measures {
   mu: Float32Array;
@@ -94,8 +93,23 @@ export async function assess(
   data: Dataset,
   split: Split,
   objective: ObjectiveConfig,
-  { seed, iwae: samples, signal }: AssessOptions,
+  options: AssessOptions,
 ): Promise<Assessment> {
+  return (await examine(engine, model, data, split, objective, options)).assessment;
+}
+
+/** Of one example: nats, and errors over all its elements. Their means are the split's. */
+export type ExampleFigures = Omit<Evaluation, 'activeUnits'>;
+
+/** As `assess`, with the figures of every example, in the split's order. Throws as `assess`. */
+export async function examine(
+  engine: Engine,
+  model: Vae,
+  data: Dataset,
+  split: Split,
+  objective: ObjectiveConfig,
+  { seed, iwae: samples, signal }: AssessOptions,
+): Promise<{ assessment: Assessment; examples: ExampleFigures[] }> {
   const D = data.shape[0] * data.shape[1];
   const measures = await measure(engine, model, data, split, objective, seed, data.dynamicRange === null);
   const nats = natsOf(mean(measures.error), D, objective);
@@ -119,7 +133,7 @@ export async function assess(
     const examples = Array.from(split.label.keys()).filter((i) => split.label[i] === index);
     return examples.length > 0 ? [{ label, ...part(examples) }] : [];
   });
-  return {
+  const assessment = {
     ...part(null),
     ...evaluation(measures, data, model.config.latent, objective),
     constant: nats.constant,
@@ -127,6 +141,11 @@ export async function assess(
     ...(samples === undefined ? {} : { iwaeSamples: samples }),
     labels,
   };
+  const examples = Array.from(measures.kl, (kl, i): ExampleFigures => {
+    const recon = nats.factor * measures.error[i] + nats.offset;
+    return { negElbo: recon + kl, recon, kl, ...squaredError(measures.squares[i], data) };
+  });
+  return { assessment, examples };
 }
 
 async function measure(
@@ -138,46 +157,26 @@ async function measure(
   seed: number,
   withBce: boolean,
 ): Promise<Measures> {
-  const { latent, classes } = model.config;
+  const { latent } = model.config;
   const noise = new Random(seed, 'evaluate');
-  const n = split.count;
-  const all: Measures = {
-    ...{ mu: new Float32Array(n * latent), logVar: new Float32Array(n * latent) },
-    ...{ kl: new Float32Array(n), error: new Float32Array(n), squares: new Float32Array(n) },
-    bce: withBce ? new Float32Array(n) : null,
-  };
-  for (let first = 0; first < n; first += chunk) {
-    const B = Math.min(chunk, n - first);
-    const batch = gather(
-      data,
-      split,
-      Array.from({ length: B }, (_, i) => first + i),
-      classes,
-    );
-    const out = engine.scope(() =>
-      engine.noGrad(() => {
-        const x = engine.tensor(batch.x.data, batch.x.shape);
-        const label = batch.label ? engine.tensor(batch.label.data, batch.label.shape) : null;
-        const { mu, logVar } = model.encode(x, label);
-        const eps = engine.tensor(noise.normal(first / chunk, B * latent), [B, latent]);
-        const { z, kl } = reparameterize(mu, logVar, eps);
-        const sampled = model.decode(z, label, decoderOutput(objective.likelihood));
-        const error = exampleError(sampled, x, objective.likelihood);
-        const squares = mse(model.decode(mu, label), x);
-        const bce = withBce ? [bceWithLogits(model.decode(mu, label, 'logits'), x)] : [];
-        return [mu, logVar, kl, error, squares, ...bce];
-      }),
-    );
-    const [mu, logVar, kl, error, squares, bce] = await engine.read(out);
-    for (const t of out) t.dispose();
-    all.mu.set(mu, first * latent);
-    all.logVar.set(logVar, first * latent);
-    all.kl.set(kl, first);
-    all.error.set(error, first);
-    all.squares.set(squares, first);
-    all.bce?.set(bce, first);
-  }
-  return all;
+  const [mu, logVar, kl, error, squares, bce] = await inChunks(
+    engine,
+    model,
+    data,
+    split,
+    ({ x, label, number }) => {
+      const B = x.shape[0];
+      const { mu, logVar } = model.encode(x, label);
+      const eps = engine.tensor(noise.normal(number, B * latent), [B, latent]);
+      const { z, kl } = reparameterize(mu, logVar, eps);
+      const sampled = model.decode(z, label, decoderOutput(objective.likelihood));
+      const error = exampleError(sampled, x, objective.likelihood);
+      const squares = mse(model.decode(mu, label), x);
+      const bce = withBce ? [bceWithLogits(model.decode(mu, label, 'logits'), x)] : [];
+      return [mu, logVar, kl, error, squares, ...bce];
+    },
+  );
+  return { mu, logVar, kl, error, squares, bce: bce ?? null };
 }
 
 /** Of all values, or of those at some places, in float64. */
@@ -216,7 +215,20 @@ function activeUnits(mu: Float32Array, latent: number): number {
   return means.filter((m, i) => squares[i] / n - (m / n) ** 2 > 0.01).length;
 }
 
-function unitKl({ mu, logVar }: Measures, latent: number): number[] {
+/**
+ * How much each latent says: its part of the KL term, 1/2 (mu^2 + s^2 - 1 - log s^2), as the mean over a split. A latent
+ * that the model does not use has 0.
+ * @returns (latent) nats
+ */
+export async function klPerUnit(engine: Engine, model: Vae, data: Dataset, split: Split): Promise<number[]> {
+  const [mu, logVar] = await inChunks(engine, model, data, split, ({ x, label }) => {
+    const { mu, logVar } = model.encode(x, label);
+    return [mu, logVar];
+  });
+  return unitKl({ mu, logVar }, model.config.latent);
+}
+
+function unitKl({ mu, logVar }: Pick<Measures, 'mu' | 'logVar'>, latent: number): number[] {
   const sums = new Array<number>(latent).fill(0);
   mu.forEach((m, i) => {
     sums[i % latent] += 0.5 * (m * m + Math.exp(logVar[i]) - 1 - logVar[i]);

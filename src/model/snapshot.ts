@@ -4,13 +4,13 @@
 import type { Engine } from '../engine/engine.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
-import { type Dataset, gather, oneHot, type Split } from './dataset.ts';
+import { type Chunk, inChunks } from './chunks.ts';
+import { type Dataset, oneHot, type Split } from './dataset.ts';
 import type { Vae } from './vae.ts';
 
 /** Examples that are placed, and decoded samples, at most. */
 const mostPoints = 400;
 const mostSamples = 10;
-const chunk = 64;
 
 export interface Snapshot {
   /** (n, latent): mu of `snapshotPoints`. */
@@ -34,19 +34,8 @@ export async function latentMeans(
   split: Split,
   indices: readonly number[],
 ): Promise<Float32Array> {
-  const { latent, classes } = model.config;
-  const means = new Float32Array(indices.length * latent);
-  for (let first = 0; first < indices.length; first += chunk) {
-    const batch = gather(data, split, indices.slice(first, first + chunk), classes);
-    const mu = engine.scope(() =>
-      engine.noGrad(() => {
-        const label = batch.label && engine.tensor(batch.label.data, batch.label.shape);
-        return model.encode(engine.tensor(batch.x.data, batch.x.shape), label).mu;
-      }),
-    );
-    means.set(await mu.read(), first * latent);
-    mu.dispose();
-  }
+  const place = ({ x, label }: Chunk) => [model.encode(x, label).mu];
+  const [means] = await inChunks(engine, model, data, split, place, indices);
   return means;
 }
 

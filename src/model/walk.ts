@@ -8,7 +8,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { type Dataset, gather, type Split } from './dataset.ts';
 import type { Vae } from './vae.ts';
 
 export const walkModes = ['linear', 'spherical'] as const;
@@ -148,38 +147,4 @@ export function* walk(engine: Engine, model: Vae, { z, label }: Points, atOnce =
       engine.noGrad(() => model.decode(rows(z, latent), label && rows(label, classes))),
     );
   }
-}
-
-/**
- * How much each latent says: its part of the KL term, 1/2 (mu^2 + s^2 - 1 - log s^2), as the mean over a split. A latent
- * that the model does not use has 0.
- * @returns (latent) nats
- */
-export async function klPerUnit(
-  engine: Engine,
-  model: Vae,
-  data: Dataset,
-  split: Split,
-): Promise<Float64Array> {
-  const { latent, classes } = model.config;
-  const sums = new Float64Array(latent);
-  const chunk = 64;
-  for (let first = 0; first < split.count; first += chunk) {
-    const B = Math.min(chunk, split.count - first);
-    const indices = Array.from({ length: B }, (_, i) => first + i);
-    const { x, label } = gather(data, split, indices, classes);
-    const out = engine.scope(() =>
-      engine.noGrad(() => {
-        const given = label ? engine.tensor(label.data, label.shape) : null;
-        const { mu, logVar } = model.encode(engine.tensor(x.data, x.shape), given);
-        return [mu, logVar];
-      }),
-    );
-    const [mu, logVar] = await engine.read(out);
-    for (const t of out) t.dispose();
-    mu.forEach((m, i) => {
-      sums[i % latent] += 0.5 * (m * m + Math.exp(logVar[i]) - 1 - logVar[i]);
-    });
-  }
-  return sums.map((sum) => sum / split.count);
 }

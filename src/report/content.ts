@@ -4,12 +4,12 @@
 
 import { recordingsNamed } from '../data.ts';
 import { type Animation, latentAnimation, samplesAnimation } from '../figures/animations.ts';
-import { type ItemFigures, itemFigures } from '../figures/itemFigures.ts';
 import { type LatentMaps, latentMaps, type Placed, placedExamples } from '../figures/maps.ts';
 import { labelSamples, spoken } from '../figures/samples.ts';
 import { reconstructed, shownSplit, type View, variedExamples } from '../figures/view.ts';
 import { readHistory } from '../history.ts';
 import { mediumOf } from '../medium.ts';
+import { type Assessment, type ExampleFigures, examine } from '../model/evaluate.ts';
 import { isImage } from '../model/inputs.ts';
 import type { EpochRow } from '../model/trainer.ts';
 import type { OpenRun } from '../openRun.ts';
@@ -20,7 +20,7 @@ export interface Item {
   name: string;
   label: string | null;
   speaker: string | null;
-  figures: ItemFigures;
+  figures: ExampleFigures;
   /** Tiles: the example, and what the model makes of it. */
   x: number;
   y: number;
@@ -38,8 +38,8 @@ export interface Content {
   about: About;
   rows: EpochRow[];
   split: 'train' | 'test';
-  /** Of examples of the split, at most 1,000 evenly apart. */
-  figures: { of: number; all: ItemFigures[]; labels: (string | null)[] };
+  /** Of the whole split, and its labels. */
+  figures: Assessment;
   placed: Placed;
   maps: LatentMaps;
   items: Item[];
@@ -57,7 +57,7 @@ export interface Content {
   store: Store;
 }
 
-const most = { evaluated: 1000, sounds: 64, anomalies: 8, frames: 20, labels: 20 };
+const most = { sounds: 64, anomalies: 8, frames: 20, labels: 20 };
 
 const evenly = <T>(all: readonly T[], n: number): T[] =>
   all.length <= n ? [...all] : Array.from({ length: n }, (_, i) => all[Math.floor((i * all.length) / n)]);
@@ -68,14 +68,15 @@ export async function gatherContent(run: OpenRun, view: View): Promise<Content> 
   const store = new Store(file.features);
   const shown = shownSplit(data);
   const { split } = shown;
-  const some = evenly([...Array(split.count).keys()], most.evaluated);
-  const figures = await itemFigures(view, split, some);
-  const worst = [...figures].sort((a, b) => b.negElbo - a.negElbo).slice(0, most.anomalies);
+  const { config } = file;
+  const { assessment, examples } = await examine(view.engine, view.model, data, split, config, config);
+  const order = [...examples.keys()].sort((a, b) => examples[b].negElbo - examples[a].negElbo);
+  const worst = order.slice(0, most.anomalies);
   const placed = await placedExamples(view);
   const playable = isImage(file.features) ? placed.indices : evenly(placed.indices, most.sounds);
   const chosen = variedExamples(shown);
-  const wanted = [...new Set([...playable, ...chosen, ...worst.map(({ index }) => index)])];
-  const { items, recorded } = await makeItems(run, view, wanted, store);
+  const wanted = [...new Set([...playable, ...chosen, ...worst])];
+  const { items, recorded } = await makeItems(run, view, wanted, examples, store);
   const place = new Map(wanted.map((index, i) => [index, i]));
   const labels = spoken(view);
   const history = await readHistory(run.folder);
@@ -84,13 +85,13 @@ export async function gatherContent(run: OpenRun, view: View): Promise<Content> 
     about: await aboutRun(run, data),
     rows: await run.folder.epochs(),
     split: shown.name,
-    figures: { of: split.count, all: figures, labels: some.map((i) => data.labels[split.label[i]] ?? null) },
+    figures: assessment,
     placed,
     maps: latentMaps(placed.mu),
     items,
     points: placed.indices.map((index) => place.get(index) ?? null),
     grid: chosen.map((index) => place.get(index)!),
-    anomalies: worst.map(({ index }) => place.get(index)!),
+    anomalies: worst.map((index) => place.get(index)!),
     recorded,
     samples: await makeSamples(view, picked, store),
     labelsLeftOut: labels.length - picked.length,
@@ -104,12 +105,12 @@ async function makeItems(
   run: OpenRun,
   view: View,
   indices: readonly number[],
+  examples: readonly ExampleFigures[],
   store: Store,
 ): Promise<{ items: Item[]; recorded: boolean }> {
   const { engine, data, file } = view;
   const { features } = file;
   const { split } = shownSplit(data);
-  const figures = await itemFigures(view, split, indices);
   const pairs = await reconstructed(view, split, indices);
   const recordings = isImage(features)
     ? new Map<string, Float32Array>()
@@ -126,7 +127,7 @@ async function makeItems(
       name: split.names[index],
       label: data.labels[split.label[index]] ?? null,
       speaker: split.speakers?.[index] ?? null,
-      figures: figures[i],
+      figures: examples[index],
       x: store.picture(x),
       y: store.picture(y),
       xSound: store.sound(originals[i]),

@@ -2,7 +2,7 @@
 
 import { printable } from '../audio/names.ts';
 import type { Animation } from '../figures/animations.ts';
-import type { ItemFigures } from '../figures/itemFigures.ts';
+import type { PartFigures } from '../model/evaluate.ts';
 import { lossChart } from '../plot/lossChart.ts';
 import { encodePng } from '../plot/raster.ts';
 import { element } from '../plot/svg.ts';
@@ -93,40 +93,23 @@ export function animationSection({ latent, growth, about }: Content): Html | nul
   );
 }
 
-const mean = (all: readonly number[]) => all.reduce((a, b) => a + b, 0) / all.length;
-
 export function evaluationSection(content: Content): Html {
-  const { figures, split, rows } = content;
-  const groups = new Map<string | null, ItemFigures[]>();
-  figures.all.forEach((item, i) => {
-    groups.set(figures.labels[i], [...(groups.get(figures.labels[i]) ?? []), item]);
-  });
-  const sound = figures.all[0]?.dbRmse !== undefined;
-  const cells = (all: ItemFigures[]) => [
-    count(all.length),
-    mean(all.map((f) => f.negElbo)).toFixed(1),
-    mean(all.map((f) => f.recon)).toFixed(1),
-    mean(all.map((f) => f.kl)).toFixed(2),
-    sound
-      ? Math.sqrt(mean(all.map((f) => (f.dbRmse ?? 0) ** 2))).toFixed(2)
-      : mean(all.map((f) => f.mse)).toFixed(4),
+  const { figures, split } = content;
+  const sound = figures.dbRmse !== undefined;
+  const cells = (f: PartFigures) => [
+    ...[count(f.count), f.negElbo.toFixed(1), f.recon.toFixed(1), f.kl.toFixed(2)],
+    f.dbRmse?.toFixed(2) ?? f.mse.toFixed(4),
   ];
-  const line = (name: string, all: ItemFigures[]) =>
-    html`<tr><td>${name}</td>${cells(all).map((cell) => html`<td>${cell}</td>`)}</tr>`;
+  const line = (name: string, f: PartFigures) =>
+    html`<tr><td>${name}</td>${cells(f).map((cell) => html`<td>${cell}</td>`)}</tr>`;
   const order = content.placed.colourings.find(({ name }) => name !== 'speaker')?.names ?? [];
-  const known = order.filter((name) => groups.has(name));
+  const known = figures.labels.toSorted((a, b) => order.indexOf(a.label) - order.indexOf(b.label));
   const head = [labelName(content), 'examples', '−ELBO', 'reconstruction', 'KL', sound ? 'dB RMSE' : 'MSE'];
-  const last = rows[rows.length - 1]?.test;
-  const active = last ? ` ${last.activeUnits} latent units are active.` : '';
-  const part =
-    figures.all.length < figures.of
-      ? `${count(figures.all.length)} of the ${count(figures.of)}`
-      : `All ${count(figures.of)}`;
   return section(
     'evaluation',
     'Evaluation',
-    `${part} examples of the ${split} split, one sample of z each, in nats; the error of the reconstruction at z = μ.${active}`,
-    html`<div class="card scroll" tabindex="0" role="region" aria-label="Evaluation"><table><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${known.map((name) => line(printable(name), groups.get(name)!))}</tbody><tfoot>${line('all', figures.all)}</tfoot></table></div>`,
+    `All ${count(figures.count)} examples of the ${split} split, one sample of z each, in nats; the error of the reconstruction at z = μ. ${figures.activeUnits} latent units are active.`,
+    html`<div class="card scroll" tabindex="0" role="region" aria-label="Evaluation"><table><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${known.map((f) => line(printable(f.label), f))}</tbody><tfoot>${line('all', figures)}</tfoot></table></div>`,
   );
 }
 

@@ -4,10 +4,9 @@ import { GifReader } from 'omggif';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { latentAnimation, someFrames } from '../../src/figures/animations.ts';
-import { itemFigures } from '../../src/figures/itemFigures.ts';
 import { colourings, latentMaps } from '../../src/figures/maps.ts';
 import { reconstructed, shownSplit, type View, variedExamples } from '../../src/figures/view.ts';
-import { evaluate } from '../../src/model/evaluate.ts';
+import { evaluate, examine } from '../../src/model/evaluate.ts';
 import { vaeConfig } from '../../src/model/presets.ts';
 import { Vae } from '../../src/model/vae.ts';
 import { openEngine } from '../../src/node.ts';
@@ -27,31 +26,25 @@ const split = data.test!;
 const all = [...Array(split.count).keys()];
 const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
 
-test('the mean over all examples is what evaluate says of the split', async () => {
-  const items = await itemFigures(view, split, all);
-  const whole = await evaluate(engine, view.model, data, split, small, 1);
-  expect(mean(items.map((f) => f.kl))).toBeCloseTo(whole.kl, 5);
-  expect(mean(items.map((f) => f.mse))).toBeCloseTo(whole.mse, 6);
-  // Other noise, the same distribution.
-  expect(Math.abs(mean(items.map((f) => f.recon)) / whole.recon - 1)).toBeLessThan(0.05);
-  for (const { negElbo, recon, kl } of items) expect(negElbo).toBe(recon + kl);
-});
-
-test('figures of an example do not depend on which others are asked for', async () => {
-  const [seven] = await itemFigures(view, split, [7]);
-  const found = (await itemFigures(view, split, all))[7];
-  expect(seven.index).toBe(7);
-  for (const key of ['negElbo', 'recon', 'kl', 'mse', 'dbRmse'] as const)
-    expect(seven[key]).toBeCloseTo(found[key]!, 4);
-});
+test.each(['fixed', 'optimal', 'bernoulli'] as const)(
+  'the mean over all examples is what evaluate says of the split, %s likelihood',
+  async (likelihood) => {
+    const objective = { likelihood, weight: 7 };
+    const { examples } = await examine(engine, view.model, data, split, objective, { seed: 1 });
+    const whole = await evaluate(engine, view.model, data, split, objective, 1);
+    for (const key of ['negElbo', 'recon', 'kl', 'mse'] as const)
+      expect(mean(examples.map((f) => f[key])) / whole[key]).toBeCloseTo(1, 6);
+    for (const { negElbo, recon, kl } of examples) expect(negElbo).toBe(recon + kl);
+  },
+);
 
 test('reconstructions stand beside their originals, with the error that the figures say', async () => {
-  const items = await itemFigures(view, split, [4, 1]);
+  const { examples } = await examine(engine, view.model, data, split, small, { seed: 1 });
   const pairs = await reconstructed(view, split, [4, 1]);
   for (const [i, { index, x, y }] of pairs.entries()) {
     expect(index).toBe([4, 1][i]);
     expect(x).toEqual(split.x.slice(index * x.length, (index + 1) * x.length));
-    expect(mean([...x].map((v, k) => (v - y[k]) ** 2))).toBeCloseTo(items[i].mse, 6);
+    expect(mean([...x].map((v, k) => (v - y[k]) ** 2))).toBeCloseTo(examples[index].mse, 6);
   }
 });
 

@@ -16,7 +16,7 @@ export function smallContent(): Content {
     );
   const labels = [hostile, 'two', hostile, 'two', null];
   const speakers = ['ann', '"bob"', 'ann', '"bob"', null];
-  const figures = (i: number) => ({ index: i, negElbo: 50 + i, recon: 40 + i, kl: 10, mse: 0.01, dbRmse: 8 });
+  const figures = (i: number) => ({ negElbo: 50 + i, recon: 40 + i, kl: 10, mse: 0.01, dbRmse: 8 });
   const items = [0, 1, 2, 3].map(
     (i): Item => ({
       name: `${i}_<img src=x>.wav`,
@@ -44,7 +44,10 @@ export function smallContent(): Content {
     },
     rows: [1, 2].map((epoch) => ({ epoch, train: row, test, seconds: 1 })),
     split: 'test',
-    figures: { of: 5, all: [0, 1, 2, 3, 4].map(figures), labels },
+    figures: {
+      ...{ ...test, count: 5, constant: 0, unitKl: [6, 4] },
+      labels: [hostile, 'two'].map((label) => ({ label, ...figures(1), count: 2 })),
+    },
     placed: {
       ...{ split: 'test', indices: [0, 1, 2, 3, 4], names: [], labels, speakers },
       colourings: colourings({ labels, speakers }),
