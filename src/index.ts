@@ -55,6 +55,7 @@ export {
 export { imageDataset } from './model/images.ts';
 export { exampleShape, type ImageSettings, type InputSettings, isImage } from './model/inputs.ts';
 export { type IwaeOptions, iwaeBound } from './model/iwae.ts';
+export { type LatentMap, latentMap } from './model/latentMap.ts';
 export * from './model/layers.ts';
 export { type Likelihood, likelihoods, type Nats, natsOf, type VaeLoss, vaeLoss } from './model/objective.ts';
 export { presetConfig, presetNames, type TrainConfig, vaeConfig } from './model/presets.ts';

@@ -12,9 +12,10 @@ import type { Parameters } from '../engine/params.ts';
 import type { Choices } from '../engine/plan.ts';
 import type { HostArray } from '../engine/tensor.ts';
 import { exampleShape, type InputSettings, inputFault } from './inputs.ts';
+import { type LatentMap, mapFault } from './latentMap.ts';
 import { metadata, parseMetadata } from './metadata.ts';
 import { checkConfig, type TrainConfig, vaeConfig } from './presets.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, type StoredFloats, writeSafetensors } from './safetensors.ts';
 import { splitFloats } from './stateDict.ts';
 import type { TrainState } from './trainer.ts';
 import { Vae } from './vae.ts';
@@ -29,6 +30,8 @@ export interface ModelInfo {
 
 export interface ModelFile extends ModelInfo {
   params: Record<string, HostArray>;
+  /** Where training examples lie; models of `formant train` have none. */
+  map?: LatentMap;
 }
 
 /** Kernel variants a run was trained with; equal bits are claimed for the same plan and adapter only. */
@@ -60,16 +63,25 @@ function floats(tensors: ReturnType<typeof readSafetensors>['tensors'], prefix: 
   return state;
 }
 
-/** @returns bytes of `model.safetensors` */
-export function encodeModel({ params, config, features, labels }: ModelFile): Uint8Array {
-  return writeSafetensors(params, metadata('model', { config, features, labels }));
+/**
+ * @param floats F16 takes half the bytes; a model plays from it as well, but does not go on training to the same bits
+ * @returns bytes of `model.safetensors`
+ */
+export function encodeModel(
+  { params, config, features, labels, map }: ModelFile,
+  floats: StoredFloats = 'F32',
+): Uint8Array {
+  const places = map ? { map } : {};
+  return writeSafetensors(params, metadata('model', { config, features, labels, ...places }), floats);
 }
 
 /** @throws CheckpointError if the bytes are not a model file of this version. */
 export function decodeModel(bytes: Uint8Array, name: string): ModelFile {
   const { tensors, metadata: found } = readSafetensors(bytes, name);
-  const info = parseMetadata(found, 'model', name) as unknown as ModelInfo;
+  const info = parseMetadata(found, 'model', name) as unknown as Omit<ModelFile, 'params'>;
   checkInfo(info, name);
+  const fault = info.map === undefined ? null : mapFault(info.map, info);
+  if (fault) throw new CheckpointError(`${name}: ${fault} in its metadata; the file is damaged, restore it`);
   return { ...info, params: floats(tensors, '', name) };
 }
 

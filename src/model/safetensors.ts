@@ -6,6 +6,7 @@
 // and its parsed form no more is allocated than what is returned. Numbers are little-endian
 // in the file and taken to be so in memory, which holds wherever WebGPU runs.
 import { CheckpointError, ShapeError } from '../engine/errors.ts';
+import { narrowHalf, widenHalf } from './half.ts';
 import { damaged, isObject, parseHeader, show } from './safetensorsJson.ts';
 
 type Floats = Float32Array | Float64Array;
@@ -60,21 +61,8 @@ const DTYPE_ORDER = Object.keys(DTYPES);
 const METADATA = '__metadata__';
 const MAX_HEADER = 100_000_000; // the reference implementation's limit
 
-/** The value of an IEEE 754 half: 1 sign, 5 exponent, 10 fraction bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 0x3ff;
-  if (exponent === 31) return fraction ? Number.NaN : sign / 0;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-function widenHalf(raw: Uint16Array): Float32Array {
-  const out = new Float32Array(raw.length);
-  for (let i = 0; i < raw.length; i++) out[i] = halfToNumber(raw[i]);
-  return out;
-}
+/** What floats are written as: F16 rounds to the nearest half and takes half the bytes. */
+export type StoredFloats = 'F32' | 'F16';
 
 /** A bfloat16 is the upper half of a float32. */
 function widenBf16(raw: Uint16Array): Float32Array {
@@ -221,22 +209,26 @@ function checkTensor(name: string, shape: readonly number[], data: TensorData): 
 
 /**
  * Writes tensors to safetensors bytes. The dtype follows from the array (Float32Array: F32, Uint8Array: U8 ...);
- * a `dtype` that a tensor carries from reading is not looked at, so what was read as F16 is written as F32.
+ * a `dtype` that a tensor carries from reading is not looked at, so what was read as F16 is written as F32, unless
+ * `floats` is F16: then every Float32Array is rounded to halves.
  * The same tensors and metadata give the same bytes whatever the order they come in: wide dtypes first, then by
  * name, as the reference implementation sorts; the data start at a multiple of 8 bytes.
- * Throws ShapeError where a shape and its data disagree.
+ * Throws ShapeError where a shape and its data disagree, and for a float beyond the largest half.
  */
 export function writeSafetensors(
   tensors: Map<string, TensorToStore> | Record<string, TensorToStore>,
   metadata: Record<string, string> = {},
+  floats: StoredFloats = 'F32',
 ): Uint8Array {
   const entries = [...(tensors instanceof Map ? tensors : Object.entries(tensors))]
-    .map(([name, { shape, data }]) => ({
-      name,
-      shape,
-      data,
-      rank: DTYPE_ORDER.indexOf(checkTensor(name, shape, data)),
-    }))
+    .map(([name, { shape, data }]) => {
+      const dtype = checkTensor(name, shape, data);
+      const halved = floats === 'F16' && data instanceof Float32Array;
+      return {
+        ...{ name, shape, data: halved ? narrowHalf(data, `writeSafetensors: tensor ${show(name)}`) : data },
+        rank: DTYPE_ORDER.indexOf(halved ? 'F16' : dtype),
+      };
+    })
     .sort((a, b) => b.rank - a.rank || compareText(a.name, b.name));
   const quote = (text: string) => JSON.stringify(text);
   const fields: string[] = [];

@@ -72,6 +72,42 @@ describe('against the reference implementation', () => {
     expect(tensors.get('t')).toStrictEqual({ dtype: 'BOOL', shape: [2], data: Uint8Array.of(1, 0) });
   });
 
+  test('every half is written as it was read, and floats between two go to the nearest, ties to even', () => {
+    const all = Uint16Array.from({ length: 65536 }, (_, i) => i);
+    const halves = file({ h: f32([65536], 0, 131072, 'F16') }, 131072);
+    halves.set(new Uint8Array(all.buffer), halves.length - 131072);
+    const read = readSafetensors(halves, 'all').tensors.get('h')!.data as Float32Array;
+    const write = (data: Float32Array) => {
+      const bytes = writeSafetensors({ h: { shape: [data.length], data } }, {}, 'F16');
+      return new Uint16Array(bytes.slice(bytes.length - 2 * data.length).buffer);
+    };
+    // A NaN's payload is not kept.
+    const wanted = all.map((bits, i) => (Number.isNaN(read[i]) ? (bits & 0x8000) | 0x7e00 : bits));
+    const written = write(read.map((v, i) => (Number.isNaN(v) ? (all[i] & 0x8000 ? -Number.NaN : v) : v)));
+    expect(written.map((bits) => ((bits & 0x7fff) > 0x7c00 ? 0x7e00 : bits))).toStrictEqual(
+      wanted.map((bits) => ((bits & 0x7fff) > 0x7c00 ? 0x7e00 : bits)),
+    );
+    for (const [low, high] of [
+      [0x3c00, 0x3c01],
+      [0x3c01, 0x3c02],
+      [0x0000, 0x0001],
+      [0x03ff, 0x0400],
+      [0x7bfe, 0x7bff],
+      [0x0401, 0x0402],
+    ]) {
+      const [a, b] = [read[low], read[high]];
+      const between = (t: number) => Math.fround(a + t * (b - a));
+      const even = low % 2 === 0 ? low : high;
+      expect([...write(Float32Array.of(between(0.49), between(0.5), between(0.51)))]).toEqual([
+        low,
+        even,
+        high,
+      ]);
+    }
+    expect([...write(Float32Array.of(65519, 2 ** -26, -1e-30))]).toEqual([0x7bff, 0, 0x8000]);
+    expect(() => write(Float32Array.of(1, 65520))).toThrow(/"h": value 1 is 65520, beyond F16's 65504/);
+  });
+
   test('widens BF16 and NaN', () => {
     const bytes = file({ b: f32([3], 0, 6, 'BF16'), h: f32([1], 6, 8, 'F16') }, 8);
     bytes.set([0xc0, 0x3f, 0x80, 0xff, 0xc1, 0x7f, 0x01, 0x7e], bytes.length - 8);
