@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { inMemory } from '../src/model/dataset.ts';
 import { presetConfig } from '../src/model/presets.ts';
 import { Trainer } from '../src/model/trainer.ts';
 import { openEngine, Random } from '../src/node.ts';
@@ -16,7 +17,7 @@ const config = presetConfig(values.preset, 'vae');
 const count = config.batch * 10;
 const split = {
   count,
-  x: new Random(1, 'endurance').uniform(0, count * 4096),
+  read: inMemory(new Random(1, 'endurance').uniform(0, count * 4096), 4096),
   label: new Int32Array(count),
   names: Array<string>(count).fill('noise'),
 };

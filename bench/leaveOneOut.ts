@@ -34,7 +34,6 @@ try {
   const areas: number[] = [];
   for (const [digit, name] of data.labels.entries()) {
     const train = examplesAt(
-      data,
       data.train,
       places(data.train, (label) => label !== digit),
     );

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { type FeatureSettings, referenceFeatures } from '../src/audio/features.ts';
 import { openRecordings } from '../src/data.ts';
+import { exampleOf } from '../src/model/dataset.ts';
 import { datasetOf, featureTable } from '../src/model/speech.ts';
 import { openEngine } from '../src/node.ts';
 
@@ -29,15 +30,15 @@ try {
   ).data;
   const references = data.test;
   if (!references) throw new Error(`${values.data}: no test split to compare with`);
-  const size = data.shape[0] * data.shape[1];
+  const spoken = Array.from({ length: references.count }, (_, r) => exampleOf(data, references, r));
   const right = new Map<string, [number, number]>();
   for (let i = 0; i < heard.train.count; i++) {
     let best = Number.POSITIVE_INFINITY;
     let label = -1;
-    for (let r = 0; r < references.count; r++) {
+    const x = exampleOf(heard, heard.train, i);
+    for (const [r, reference] of spoken.entries()) {
       let distance = 0;
-      for (let k = 0; k < size && distance < best; k++)
-        distance += (heard.train.x[i * size + k] - references.x[r * size + k]) ** 2;
+      for (let k = 0; k < x.length && distance < best; k++) distance += (x[k] - reference[k]) ** 2;
       if (distance < best) {
         best = distance;
         label = references.label[r];

@@ -77,7 +77,7 @@ export async function runEvaluate(options: EvaluateOptions): Promise<EvaluateRes
 /** @throws DataError if there is no such split. */
 function examplesOf(data: Dataset, split: SplitName, from: string, limit: number | undefined) {
   const part = data[split];
-  if (part && part.count > 0) return firstExamples(data, part, limit ?? part.count);
+  if (part && part.count > 0) return firstExamples(part, limit ?? part.count);
   const there = splitNames.filter((name) => data[name]?.count);
   throw new DataError(`${printable(from)}: has no ${split} split; choose --split ${there.join(' or ')}`);
 }

@@ -40,7 +40,7 @@ export {
   type ModelFile,
   type ModelInfo,
 } from './model/checkpoint.ts';
-export type { Dataset, Split } from './model/dataset.ts';
+export { type Dataset, inMemory, type ReadExample, type Split } from './model/dataset.ts';
 export {
   type Assessment,
   type AssessOptions,

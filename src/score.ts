@@ -19,7 +19,7 @@ import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { Intake, type IntakeSummary } from './intake.ts';
 import { type AnomalyScores, anomalyScores, auroc, quantile, trainingNats } from './model/anomaly.ts';
-import { type Dataset, relabelled, type Split, spread } from './model/dataset.ts';
+import { type Dataset, inMemory, relabelled, type Split, spread } from './model/dataset.ts';
 import { isImage } from './model/inputs.ts';
 import { mostSamples } from './model/posterior.ts';
 import { datasetOf } from './model/speech.ts';
@@ -142,7 +142,7 @@ async function trainingData(
   const { features, config } = run.file;
   if (isImage(features)) {
     const { data } = await run.dataset(engine, from);
-    return { data, train: spread(data, data.train, mostTraining), level: null };
+    return { data, train: spread(data.train, mostTraining), level: null };
   }
   const source = await run.source(from);
   const table = await source.table?.(engine, features);
@@ -156,7 +156,7 @@ async function trainingData(
   const db = table.db.map((values) => atLevel(values, frames, level));
   const made = datasetOf({ clips: table.clips, db }, features, config.validation).data;
   const data = config.model === 'cvae' ? relabelled(made, run.file.labels) : made;
-  return { data, train: spread(data, data.train, mostTraining), level };
+  return { data, train: spread(data.train, mostTraining), level };
 }
 
 function splitOf(items: readonly Item[]): Split {
@@ -166,7 +166,7 @@ function splitOf(items: readonly Item[]): Split {
     x.set(item.x, i * size);
   });
   const label = new Int32Array(items.length).fill(-1);
-  return { count: items.length, x, label, names: items.map(({ file }) => file) };
+  return { count: items.length, read: inMemory(x, size), label, names: items.map(({ file }) => file) };
 }
 
 function itemScores(

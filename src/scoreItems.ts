@@ -16,6 +16,7 @@ import { DataError } from './engine/errors.ts';
 import { holdsIdx, listMnist } from './image/mnist.ts';
 import { readGrey } from './imageFile.ts';
 import type { Intake } from './intake.ts';
+import { exampleOf } from './model/dataset.ts';
 import { imageDataset } from './model/images.ts';
 import type { ImageSettings } from './model/inputs.ts';
 import { clipFeatures, scaled } from './model/speech.ts';
@@ -115,11 +116,8 @@ async function idxItems(dir: string, { height, width }: ImageSettings): Promise<
     throw new DataError(
       `${printable(dir)}: images of ${cols} x ${rows} pixels; this model takes ${width} x ${height}`,
     );
-  const { train, test } = imageDataset(images, false).data;
-  return [train, ...(test ? [test] : [])].flatMap(({ names, x }) =>
-    names.map((name, i) => ({
-      file: join(dir, name),
-      x: x.subarray(i * rows * cols, (i + 1) * rows * cols),
-    })),
+  const { data } = imageDataset(images, false);
+  return [data.train, ...(data.test ? [data.test] : [])].flatMap((split) =>
+    split.names.map((name, i) => ({ file: join(dir, name), x: exampleOf(data, split, i) })),
   );
 }

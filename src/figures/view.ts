@@ -4,7 +4,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { ModelFile } from '../model/checkpoint.ts';
 import { type Chunk, inChunks } from '../model/chunks.ts';
-import type { Dataset, Split } from '../model/dataset.ts';
+import { type Dataset, exampleOf, type Split } from '../model/dataset.ts';
 import { snapshotPoints } from '../model/snapshot.ts';
 import type { Vae } from '../model/vae.ts';
 
@@ -36,7 +36,7 @@ export async function reconstructed(
   const [made] = await inChunks(engine, model, data, split, through, indices);
   return indices.map((index, i) => ({
     index,
-    x: split.x.slice(index * size, (index + 1) * size),
+    x: exampleOf(data, split, index),
     y: made.slice(i * size, (i + 1) * size),
   }));
 }

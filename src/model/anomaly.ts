@@ -10,7 +10,7 @@ import { soundingFrames } from '../audio/featureLevel.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { sum } from '../shaders/index.ts';
-import type { Dataset, Split } from './dataset.ts';
+import { type Dataset, exampleOf, type Split } from './dataset.ts';
 import { type Nats, natsOf, type ObjectiveConfig } from './objective.ts';
 import { throughSamples } from './posterior.ts';
 import type { Vae } from './vae.ts';
@@ -104,10 +104,9 @@ export async function anomalyScores(
 }
 
 /** Frames of an example that sound, at least 1; 1 for values that are no levels. */
-function lengthOf({ shape, dynamicRange }: Dataset, { x }: Split, example: number): number {
+function lengthOf({ shape, dynamicRange }: Dataset, split: Split, example: number): number {
   if (dynamicRange === null) return 1;
-  const size = shape[0] * shape[1];
-  const db = x.subarray(example * size, (example + 1) * size).map((v) => v * dynamicRange);
+  const db = exampleOf({ shape }, split, example).map((v) => v * dynamicRange);
   return Math.max(1, soundingFrames(db, shape[1], 0));
 }
 

@@ -1,16 +1,21 @@
-// Training data in memory: features of every clip, or images, scaled to [0, 1], in splits; and batches of them in an
-// order that depends on the seed and the epoch alone.
+// Training data: features of every clip, or images, scaled to [0, 1], in splits; and batches of them in an order that
+// depends on the seed and the epoch alone. Where examples lie, in memory or on a disk, is the matter of a split's `read`.
 
 import { printable } from '../audio/names.ts';
 import { DataError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
 
+/**
+ * Copies example `i`, (C, T) values in [0, 1] row-major, into an array from `at` on.
+ * @throws DataError if it can no longer be read.
+ */
+export type ReadExample = (i: number, into: Float32Array, at: number) => void;
+
 /** Examples of one split. */
 export interface Split {
   readonly count: number;
-  /** (count, C, T), each value in [0, 1]. */
-  readonly x: Float32Array;
+  readonly read: ReadExample;
   /** Index into `labels` of each example; empty without labels. */
   readonly label: Int32Array;
   readonly names: readonly string[];
@@ -39,6 +44,19 @@ export interface Batch {
   label?: HostArray;
 }
 
+/** Examples of `size` values each that lie in memory one after another. */
+export const inMemory =
+  (x: Float32Array, size: number): ReadExample =>
+  (i, into, at) =>
+    into.set(x.subarray(i * size, (i + 1) * size), at);
+
+/** Example `i` of a split by itself, (C, T). */
+export function exampleOf({ shape }: Pick<Dataset, 'shape'>, split: Split, i: number): Float32Array {
+  const x = new Float32Array(shape[0] * shape[1]);
+  split.read(i, x, 0);
+  return x;
+}
+
 /** Gathers examples into a batch; into the arrays of `reuse`, a batch of the same size, if one is given. */
 export function gather(
   data: Dataset,
@@ -51,7 +69,7 @@ export function gather(
   const size = C * T;
   const B = indices.length;
   const x = reuse?.x.data ?? new Float32Array(B * size);
-  for (let b = 0; b < B; b++) x.set(split.x.subarray(indices[b] * size, (indices[b] + 1) * size), b * size);
+  for (let b = 0; b < B; b++) split.read(indices[b], x, b * size);
   const batch: Batch = reuse ?? { x: { data: x, shape: [B, C, T] } };
   if (classes > 0)
     batch.label = oneHot(
@@ -62,29 +80,25 @@ export function gather(
 }
 
 /** The examples of a split at some places. */
-export function examplesAt({ shape }: Dataset, split: Split, at: readonly number[]): Split {
-  const size = shape[0] * shape[1];
-  const x = new Float32Array(at.length * size);
-  at.forEach((i, to) => {
-    x.set(split.x.subarray(i * size, (i + 1) * size), to * size);
-  });
+export function examplesAt(split: Split, at: readonly number[]): Split {
   return {
-    ...{ count: at.length, x, names: at.map((i) => split.names[i]) },
+    ...{ count: at.length, names: at.map((i) => split.names[i]) },
+    read: (i, into, to) => split.read(at[i], into, to),
     label: Int32Array.from(at, (i) => split.label[i]),
     ...(split.speakers ? { speakers: at.map((i) => (split.speakers as (string | null)[])[i]) } : {}),
   };
 }
 
 /** The first examples of a split, at most `most`. */
-export function firstExamples(data: Dataset, split: Split, most: number): Split {
-  return most >= split.count ? split : examplesAt(data, split, [...Array(most).keys()]);
+export function firstExamples(split: Split, most: number): Split {
+  return most >= split.count ? split : examplesAt(split, [...Array(most).keys()]);
 }
 
 /** At most `most` examples of a split, spread over all of it. */
-export function spread(data: Dataset, split: Split, most: number): Split {
+export function spread(split: Split, most: number): Split {
   if (most >= split.count) return split;
   const at = Array.from({ length: most }, (_, i) => Math.floor((i * split.count) / most));
-  return examplesAt(data, split, at);
+  return examplesAt(split, at);
 }
 
 /** The same examples with labels counted as a model does. @throws DataError for a label that it does not know. */

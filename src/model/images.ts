@@ -2,7 +2,7 @@
 // and every tenth image of the training split is held out where a validation part is wanted.
 
 import { DataError } from '../engine/errors.ts';
-import type { Dataset, Split } from './dataset.ts';
+import { type Dataset, inMemory, type Split } from './dataset.ts';
 import type { ImageSettings } from './inputs.ts';
 
 /** Images of one split. */
@@ -39,7 +39,8 @@ export function imageDataset(
       for (let i = 0; i < size; i++) x[to * size + i] = images[from * size + i] / 255;
     });
     const label = Int32Array.from(chosen, (i) => (labels ? (index.get(labels[i]) as number) : -1));
-    return { count: chosen.length, x, label, names: chosen.map((i) => `${name}/${i}`) };
+    const names = chosen.map((i) => `${name}/${i}`);
+    return { count: chosen.length, read: inMemory(x, size), label, names };
   };
   const all = Array.from({ length: train.count }, (_, i) => i);
   const held = (i: number) => validation && i % 10 === 9;

@@ -5,7 +5,7 @@
 import { type FeatureSettings, fitLength, logMel, referenceFeatures } from '../audio/features.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DataError } from '../engine/errors.ts';
-import type { Dataset, Split } from './dataset.ts';
+import { type Dataset, inMemory, type Split } from './dataset.ts';
 import { presetData } from './presets.ts';
 
 /** What a clip's name tells. */
@@ -133,7 +133,8 @@ export function datasetOf(
       clips[i].label === null ? -1 : labels.indexOf(clips[i].label as string),
     );
     const names = part.map((i) => clips[i].name);
-    return { count: part.length, x, label, names, speakers: part.map((i) => clips[i].speaker ?? null) };
+    const speakers = part.map((i) => clips[i].speaker ?? null);
+    return { count: part.length, read: inMemory(x, size), label, names, speakers };
   };
   const data: Dataset = {
     shape: [settings.nMels, size / settings.nMels],

@@ -6,6 +6,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { latentAnimation, someFrames } from '../../src/figures/animations.ts';
 import { colourings, latentMaps } from '../../src/figures/maps.ts';
 import { reconstructed, shownSplit, type View, variedExamples } from '../../src/figures/view.ts';
+import { exampleOf } from '../../src/model/dataset.ts';
 import { evaluate, examine } from '../../src/model/evaluate.ts';
 import { vaeConfig } from '../../src/model/presets.ts';
 import { Vae } from '../../src/model/vae.ts';
@@ -43,7 +44,7 @@ test('reconstructions stand beside their originals, with the error that the figu
   const pairs = await reconstructed(view, split, [4, 1]);
   for (const [i, { index, x, y }] of pairs.entries()) {
     expect(index).toBe([4, 1][i]);
-    expect(x).toEqual(split.x.slice(index * x.length, (index + 1) * x.length));
+    expect(x).toEqual(exampleOf(data, split, index));
     expect(mean([...x].map((v, k) => (v - y[k]) ** 2))).toBeCloseTo(examples[index].mse, 6);
   }
 });

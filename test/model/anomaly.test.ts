@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fitLength, logMel, referenceFeatures } from '../../src/audio/features.ts';
+import { exampleOf } from '../../src/model/dataset.ts';
 import {
   anomalyScores,
   atLevel,
@@ -17,6 +18,7 @@ import {
 } from '../../src/node.ts';
 import { closeTo } from '../close.ts';
 import { classes, D, encode, errorOf, hotOf, latent, noisy, tinyVae, type Weights } from './mlpReference.ts';
+import { changed } from './splits.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -57,7 +59,7 @@ describe.each(['bernoulli', 'optimal'] as const)('scores, %s likelihood', (likel
 
   /** Mean error over the samples, and KL. */
   function measured(weights: Weights, example: number, label: number | null) {
-    const x = data.test.x.subarray(example * D, (example + 1) * D);
+    const x = exampleOf(data, data.test, example);
     const { mu, logVar } = encode(weights, x, hotOf(label));
     const eps = new Random(how.seed, 'score').normal(example, how.samples * latent);
     let error = 0;
@@ -103,8 +105,7 @@ describe.each(['bernoulli', 'optimal'] as const)('scores, %s likelihood', (likel
 test('sound is scored by the frame, and padding is none', async () => {
   const vae = await tinyVae(engine, false);
   // 0.6 to 1 of 80 dB is a range of 32 dB, so these frames all sound; example i has i % 6 + 1 of them.
-  const x = data.test.x.map((v, at) => (at % 6 <= Math.floor(at / D) % 6 ? 0.6 + 0.4 * v : 0));
-  const split = { ...data.test, x };
+  const split = changed(data.test, D, (v, at) => (at % 6 <= Math.floor(at / D) % 6 ? 0.6 + 0.4 * v : 0));
   const objective = { likelihood: 'fixed', weight: 3 } as const;
   const scored = (dynamicRange: number | null) =>
     anomalyScores(engine, vae, { ...data, dynamicRange }, split, objective, natsOf(0, D, objective), how);

@@ -1,6 +1,7 @@
 // Figures of a split against float64 and against closed forms: the IWAE bound, and what evaluate sums up.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exampleOf, type ReadExample } from '../../src/model/dataset.ts';
 import {
   assess,
   type Engine,
@@ -36,7 +37,7 @@ function reference(
   likelihood: Likelihood,
   nats: { factor: number; offset: number },
 ): number {
-  const x = data.test.x.subarray(example * D, (example + 1) * D);
+  const x = exampleOf(data, data.test, example);
   const { mu, logVar } = encode(weights, x, hotOf(label));
   const eps = new Random(8, 'iwae').normal(example, samples * latent);
   const logs = Array.from({ length: samples }, (_, k) => {
@@ -91,7 +92,7 @@ describe('where the decoder ignores z, log p(x) is known: minus the cross-entrop
   const exact = async (vae: Vae) => {
     const weights = await vae.params.state();
     return Array.from({ length: 30 }, (_, i) =>
-      errorOf(weights, [0, 0], data.test.x.subarray(i * D, (i + 1) * D), [], 'bernoulli'),
+      errorOf(weights, [0, 0], exampleOf(data, data.test, i), [], 'bernoulli'),
     );
   };
 
@@ -113,18 +114,17 @@ describe('where the decoder ignores z, log p(x) is known: minus the cross-entrop
     const want = mean(await exact(vae));
     const weights = await vae.params.state();
     const kls = Array.from({ length: 30 }, (_, i) => {
-      const { mu, logVar } = encode(weights, data.test.x.subarray(i * D, (i + 1) * D), []);
+      const { mu, logVar } = encode(weights, exampleOf(data, data.test, i), []);
       return mu.reduce((sum, m, u) => sum + 0.5 * (m * m + Math.exp(logVar[u]) - 1 - logVar[u]), 0);
     });
     const { kl } = await evaluate(engine, vae, data, data.test, bernoulli, 1);
     expect(kl).toBeCloseTo(mean(kls), 4);
     expect(kl).toBeGreaterThan(0.3);
     // The mean over 400 draws of each example, so one sample's KL is known to some per cent.
-    const copies = Array.from({ length: 400 }, () => data.test);
     const many = {
       ...data.test,
       count: 12000,
-      x: Float32Array.from(copies.flatMap((c) => [...c.x])),
+      read: ((i, into, at) => data.test.read(i % data.test.count, into, at)) as ReadExample,
       label: new Int32Array(12000),
     };
     const one = mean(await boundOf(vae, 1, many));

@@ -1,6 +1,6 @@
 // A fully connected VAE of a few numbers, and the same in float64 from its weights, written to be read.
 
-import type { Dataset, Split } from '../../src/model/dataset.ts';
+import { type Dataset, inMemory, type Split } from '../../src/model/dataset.ts';
 import type { Likelihood } from '../../src/model/objective.ts';
 import { type Engine, type HostArray, Random, Vae } from '../../src/node.ts';
 
@@ -14,13 +14,13 @@ export function noisy(count: number): Dataset & { test: Split } {
   const x = new Random(4, 'examples').uniform(0, count * D);
   const label = Int32Array.from({ length: count }, (_, i) => i % classes);
   const names = Array.from({ length: count }, (_, i) => `${i}`);
-  const test = { count, x, label, names };
+  const test = { count, read: inMemory(x, D), label, names };
   return { shape, dynamicRange: null, labels: ['a', 'b', 'c'], train: test, valid: null, test };
 }
 
 /** The first `count` examples of a dataset. */
 export function someOf({ test }: { test: Split }, count: number): Split {
-  return { ...test, count, x: test.x.subarray(0, count * D), label: test.label.subarray(0, count) };
+  return { ...test, count, label: test.label.subarray(0, count) };
 }
 
 /** Weights larger than training starts from, so that z matters and the posterior is not the prior. */

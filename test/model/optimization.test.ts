@@ -29,6 +29,7 @@ import { RunFolder } from '../../src/runFolder.ts';
 import { trainRun } from '../../src/trainRun.ts';
 import { closeTo } from '../close.ts';
 import { data, frames, mels, small } from './small.ts';
+import { changed } from './splits.ts';
 
 let engine: Engine;
 let dir: string;
@@ -193,9 +194,11 @@ describe.each([
   test('stops by name, with the weights of the step before and the checkpoint as it was', async () => {
     const planted = 2;
     const [example] = epochBatches(data.train.count, base.batch, base.seed, 0)[planted - 1];
-    const x = data.train.x.slice();
-    x[example * mels * frames + 5] = Number.POSITIVE_INFINITY;
-    const bad = { ...data, train: { ...data.train, x } };
+    const size = mels * frames;
+    const spoilt = changed(data.train, size, (v, i) =>
+      i === example * size + 5 ? Number.POSITIVE_INFINITY : v,
+    );
+    const bad = { ...data, train: spoilt };
     const config = { ...base, ...over };
     const folder = await RunFolder.create(join(dir, `bad${hint}${over.average}${over.optimizer}`));
     const { signal } = new AbortController();

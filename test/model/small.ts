@@ -1,6 +1,6 @@
 // A dataset and a model small enough that an epoch takes milliseconds: 20 examples in batches of 8, 8 and 4.
 
-import type { Dataset, Split } from '../../src/model/dataset.ts';
+import { type Dataset, inMemory, type Split } from '../../src/model/dataset.ts';
 import { presetConfig } from '../../src/model/presets.ts';
 import { Random } from '../../src/node.ts';
 
@@ -16,7 +16,8 @@ function patterns(count: number, stream: string): Split {
     const band = Math.floor(i / frames) % mels;
     return 0.1 * v + (band % 2 === label[example] ? 0.8 : 0.1);
   });
-  return { count, x, label, names: Array.from({ length: count }, (_, i) => `${i}`) };
+  const names = Array.from({ length: count }, (_, i) => `${i}`);
+  return { count, read: inMemory(x, mels * frames), label, names };
 }
 
 export const data: Dataset = {

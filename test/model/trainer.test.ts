@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { referenceFeatures } from '../../src/audio/features.ts';
 import { addFrame, cutHistory, isKept, readHistory } from '../../src/history.ts';
 import { decodeCheckpoint, decodeModel } from '../../src/model/checkpoint.ts';
-import { epochBatches } from '../../src/model/dataset.ts';
+import { epochBatches, firstExamples } from '../../src/model/dataset.ts';
 import { reconstructionTerm } from '../../src/model/objective.ts';
 import { checkConfig, setOption } from '../../src/model/presets.ts';
 import { samplePrior } from '../../src/model/sampling.ts';
@@ -16,6 +16,7 @@ import { RunFolder } from '../../src/runFolder.ts';
 import { trainRun } from '../../src/trainRun.ts';
 import { closeTo } from '../close.ts';
 import { data, frames, mels, small } from './small.ts';
+import { changed, valuesOf } from './splits.ts';
 
 let engine: Engine;
 let dir: string;
@@ -91,7 +92,7 @@ test('state taken in the middle of an epoch continues to the same bits', async (
 test('a loss that stops being finite stops training by name, with the weights of the step before', async () => {
   const bad = {
     ...data,
-    train: { ...data.train, x: data.train.x.map((v, i) => (i === 900 ? Number.NaN : v)) },
+    train: changed(data.train, mels * frames, (v, i) => (i === 900 ? Number.NaN : v)),
   };
   const trainer = new Trainer(engine, { ...small, epochs: 5 }, bad);
   const rows: number[] = [];
@@ -111,7 +112,7 @@ test('a loss that stops being finite stops training by name, with the weights of
 test('a refused step ends the events with a mark, so that nobody saves it', async () => {
   const bad = {
     ...data,
-    train: { ...data.train, x: data.train.x.map((v, i) => (i === 900 ? Number.NaN : v)) },
+    train: changed(data.train, mels * frames, (v, i) => (i === 900 ? Number.NaN : v)),
   };
   const folder = await RunFolder.create(join(dir, 'refused'));
   const info = {
@@ -301,7 +302,7 @@ test('the loss is the reconstruction term plus KL, whatever the likelihood', asy
     { network: 'conv', inputs: mels, frames, channels: [6, 8], kernel: 3, hidden: 16, latent: 3, classes: 0 },
     1,
   );
-  const x = engine.tensor(data.train.x.slice(0, 4 * mels * frames), [4, mels, frames]);
+  const x = engine.tensor(valuesOf(firstExamples(data.train, 4), mels * frames), [4, mels, frames]);
   const eps = engine.tensor(new Random(1, 'eps').normal(0, 12), [4, 3]);
   const D = mels * frames;
   for (const likelihood of ['fixed', 'optimal', 'bernoulli'] as const) {

@@ -2,7 +2,7 @@
 // makes of points, against the model itself.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { oneHot } from '../../src/model/dataset.ts';
+import { firstExamples, oneHot } from '../../src/model/dataset.ts';
 import { presetConfig } from '../../src/model/presets.ts';
 import { Trainer } from '../../src/model/trainer.ts';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../../src/node.ts';
 import { closeTo } from '../close.ts';
 import { data, frames, mels } from './small.ts';
+import { valuesOf } from './splits.ts';
 
 const rows = (values: Float32Array, n: number) =>
   Array.from({ length: values.length / n }, (_, i) => [...values.subarray(i * n, (i + 1) * n)]);
@@ -136,7 +137,7 @@ describe('through a model', () => {
   test('ends are the reconstructions at mu, the way from one to the other is monotone, in chunks as at once', async () => {
     const { model } = trainer;
     const size = mels * frames;
-    const ends = data.train.x.slice(0, 2 * size);
+    const ends = valuesOf(firstExamples(data.train, 2), size);
     const hot = oneHot([0, 1], 2);
     const mu = engine.scope(
       () => model.encode(engine.tensor(ends, [2, mels, frames]), engine.tensor(hot.data, hot.shape)).mu,
