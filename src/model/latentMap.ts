@@ -20,7 +20,7 @@ const decimals = 3;
 
 /** @param most training examples that are placed, spread over all of them */
 export async function latentMap(engine: Engine, model: Vae, data: Dataset, most = 400): Promise<LatentMap> {
-  const split = spread(data, data.train, most);
+  const split = spread(data.train, most);
   const { latent } = model.config;
   const means = await latentMeans(engine, model, data, split, [...Array(split.count).keys()]);
   const rounded = Array.from(means, (v) => Number(v.toFixed(decimals)));
