@@ -24,6 +24,14 @@ export { Random } from './engine/random.ts';
 export { type HostArray, type Shape, Tensor } from './engine/tensor.ts';
 export { browserStore, type TuneOptions, type TuneRow, type TunerStore, tune } from './engine/tuner.ts';
 export {
+  Adaptation,
+  type AdaptFigures,
+  type AdaptSettings,
+  adaptDefaults,
+  type TrainedPart,
+  trainedParts,
+} from './model/adapt.ts';
+export {
   type AnomalyOptions,
   type AnomalyScores,
   anomalyScores,
@@ -60,10 +68,12 @@ export * from './model/layers.ts';
 export { type Likelihood, likelihoods, type Nats, natsOf, type VaeLoss, vaeLoss } from './model/objective.ts';
 export { presetConfig, presetNames, type TrainConfig, vaeConfig } from './model/presets.ts';
 export { atMean, type Reconstruction, reconstructWave } from './model/reconstruct.ts';
+export { decodeReplay, encodeReplay, replayExamples, replayOf } from './model/replay.ts';
 export { readSafetensors, writeSafetensors } from './model/safetensors.ts';
 export { type SampleOptions, samplePrior } from './model/sampling.ts';
 export { type SpeechClip, speechDataset } from './model/speech.ts';
 export { encodeStateDict, loadStateDict } from './model/stateDict.ts';
+export type { Take } from './model/takes.ts';
 export { type EpochRow, type StepRow, type TrainEvent, Trainer, type TrainState } from './model/trainer.ts';
 export { Vae, type VaeConfig, type VaeOutput } from './model/vae.ts';
 export {

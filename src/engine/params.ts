@@ -115,6 +115,19 @@ export class Parameters {
       }
   }
 
+  /**
+   * Makes parameters buffers: no backward computes their gradient and no optimiser moves them. Before optimisers and
+   * captures are made with them.
+   */
+  freeze(chosen: (name: string) => boolean): void {
+    for (const [name, t] of this.#tensors) {
+      if (!chosen(name)) continue;
+      if (t.grad && this.#flat) fill(t.grad, 0);
+      t.grad = null;
+      t.requiresGrad = false;
+    }
+  }
+
   /** A flat array, laid out as `values`: 1 for the values of the tensors chosen, else 0. */
   mask(chosen: (name: string, tensor: Tensor) => boolean): Float32Array {
     const flat = new Float32Array(this.#floats);

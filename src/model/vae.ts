@@ -32,6 +32,8 @@ export class Vae {
   readonly #mu: Linear;
   readonly #logvar: Linear;
   readonly #decoder: Decoder;
+  /** Names of the parameters up to z. */
+  readonly #encoding: ReadonlySet<string>;
 
   /**
    * Declares the model; its weights are drawn when they are first used.
@@ -49,6 +51,7 @@ export class Vae {
     this.#encoder = network.encoder(init, config);
     this.#mu = new Linear(init, 'mu', this.#encoder.width, latent);
     this.#logvar = new Linear(init, 'logvar', this.#encoder.width, latent);
+    this.#encoding = new Set(this.params.tensors.keys());
     this.#decoder = network.decoder(init, config);
     this.params.checkSize();
   }
@@ -82,6 +85,11 @@ export class Vae {
     const { mu, logVar } = this.encode(x, label);
     const { z, kl } = reparameterize(mu, logVar, eps);
     return { reconstruction: this.decode(z, label, output), mu, logVar, z, kl };
+  }
+
+  /** Which part of the model a parameter is of. */
+  part(name: string): 'encoder' | 'decoder' {
+    return this.#encoding.has(name) ? 'encoder' : 'decoder';
   }
 
   #checkLabel(label: Tensor | null): void {

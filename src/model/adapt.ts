@@ -1,0 +1,260 @@
+// Few-shot adaptation: a trained model goes on learning from a handful of new recordings, with examples of what it was
+// trained on in the same batches so that it does not forget them. A caller takes it step by step, may add takes in
+// between, and measures when it likes: the best weights by the clips held out, new and old, are kept. The model's file
+// is never touched: `restore` goes back to it.
+
+import type { Engine } from '../engine/engine.ts';
+import { DataError } from '../engine/errors.ts';
+import { Random } from '../engine/random.ts';
+import type { HostArray } from '../engine/tensor.ts';
+import { buildModel, type ModelFile } from './checkpoint.ts';
+import { type Batch, type Dataset, examplesAt, gather, type Split } from './dataset.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import { exampleShape, isImage } from './inputs.ts';
+import { checkConfig, type TrainConfig } from './presets.ts';
+import { type Take, Takes } from './takes.ts';
+import { type StepRow, TrainStep } from './trainStep.ts';
+import type { Vae } from './vae.ts';
+
+export const trainedParts = ['all', 'decoder'] as const;
+/** Which parameters learn. */
+export type TrainedPart = (typeof trainedParts)[number];
+
+export interface AdaptSettings {
+  train: TrainedPart;
+  /** Over which the learning rate falls to 0. */
+  steps: number;
+  lr: number;
+  /** Examples of a step. */
+  batch: number;
+  /** Share of each batch that is of the old examples, where there are any. */
+  replay: number;
+  /** The most that the gradient's norm may be; 0: no clipping. */
+  clipNorm: number;
+  /** What a moving average of the weights, which is what plays, keeps of itself at a step; 0: no average. */
+  average: number;
+  /** Measures in a row without a better one, after which `done` says to end. */
+  patience: number;
+  seed: number;
+}
+
+export const adaptDefaults: AdaptSettings = {
+  train: 'all',
+  steps: 100,
+  lr: 1e-3,
+  batch: 64,
+  replay: 0.5,
+  clipNorm: 0,
+  average: 0,
+  patience: 4,
+  seed: 1,
+};
+
+/** Errors on what is held out, by the weights that play; null where nothing is. */
+export interface AdaptFigures {
+  /** Steps taken. */
+  step: number;
+  fresh: Evaluation | null;
+  old: Evaluation | null;
+}
+
+/** Of the old examples, every so many-th is held out. */
+const oldHeldOut = 8;
+
+export class Adaptation {
+  readonly engine: Engine;
+  readonly settings: AdaptSettings;
+  /** Its weights move with every step; for playing meanwhile take `weights()` into a model of one's own. */
+  readonly model: Vae;
+  readonly #file: ModelFile;
+  readonly #config: TrainConfig;
+  readonly #shape: [number, number];
+  readonly #old: { train: Split; heldOut: Split } | null;
+  readonly #takes: Takes;
+  readonly #heldOut: Takes;
+  readonly #random: Random;
+  #steps: TrainStep;
+  /** Orders that are not used up, of the takes and of the old examples. */
+  #queues: { fresh: number[]; old: number[] } = { fresh: [], old: [] };
+  #shuffles = 0;
+  #best: { step: number; score: number; weights: Record<string, HostArray> } | null = null;
+  /** Measures since the best. */
+  #worse = 0;
+
+  /**
+   * @param file the model to begin with @param name it as errors should call it
+   * @param replay examples of what it was trained on, see replay.ts; null: it learns from the takes alone
+   * @throws DataError for a setting that is not possible, CheckpointError if the file is damaged.
+   */
+  constructor(
+    engine: Engine,
+    file: ModelFile,
+    replay: Split | null,
+    settings: Partial<AdaptSettings> = {},
+    name = 'model',
+  ) {
+    this.engine = engine;
+    this.settings = { ...adaptDefaults, ...settings };
+    this.#file = file;
+    this.#config = configOf(file.config, this.settings);
+    this.#shape = exampleShape(file.features);
+    this.#old = replay && replay.count > 0 ? divided(replay) : null;
+    const classes = file.config.model === 'cvae' ? file.labels.length : 0;
+    this.#takes = new Takes(this.#shape, classes);
+    this.#heldOut = new Takes(this.#shape, classes);
+    this.#random = new Random(this.settings.seed, 'adapt order');
+    this.model = buildModel(engine, file, name);
+    if (this.settings.train === 'decoder')
+      this.model.params.freeze((name) => this.model.part(name) !== 'decoder');
+    this.#steps = this.#begin();
+  }
+
+  /** Steps taken. */
+  get step(): number {
+    return this.#steps.step;
+  }
+
+  /** Whether to end: all `settings.steps` are taken, or the last `settings.patience` measures brought nothing. */
+  get done(): boolean {
+    return this.step >= this.settings.steps || this.#worse >= this.settings.patience;
+  }
+
+  /** Takes to learn from, and held out. */
+  get counts(): { train: number; heldOut: number; replay: number } {
+    return { train: this.#takes.count, heldOut: this.#heldOut.count, replay: this.#old?.train.count ?? 0 };
+  }
+
+  /** Step of the best weights measured so far, null before the first. */
+  get best(): number | null {
+    return this.#best?.step ?? null;
+  }
+
+  /**
+   * A recording to learn from, at any moment.
+   * @param heldOut to measure by instead
+   * @throws DataError if it is not one for this model, see Takes.
+   */
+  add(take: Take, heldOut = false): void {
+    (heldOut ? this.#heldOut : this.#takes).add(take);
+  }
+
+  /**
+   * One step, done when its loss is known.
+   * @throws DataError without a take, NonFiniteError if the step was refused: the weights are those before it.
+   */
+  async takeStep(): Promise<StepRow> {
+    if (this.#takes.count === 0) throw new DataError('adapt: no take to learn from; add one first');
+    const { batch, replay } = this.settings;
+    const old = this.#old ? Math.round(batch * replay) : 0;
+    this.#steps.run(batch, (reuse) => this.#batch(batch - old, old, reuse));
+    const { rows, stopped } = await this.#steps.read();
+    if (stopped) throw stopped;
+    return rows[0];
+  }
+
+  /** Figures of the weights as they are now; the best ones so far are kept. */
+  async measure(): Promise<AdaptFigures> {
+    const of = (split: Split | undefined) =>
+      split && split.count > 0
+        ? evaluate(this.engine, this.model, this.#dataset(split), split, this.#config, this.#config.seed)
+        : null;
+    return this.#steps.playing(async () => {
+      const figures = { step: this.step, fresh: await of(this.#heldOut), old: await of(this.#old?.heldOut) };
+      if (!figures.fresh) return figures;
+      const score = figures.fresh.mse + (figures.old?.mse ?? 0);
+      const better = this.#best === null || score < this.#best.score;
+      if (better) this.#best = { step: this.step, score, weights: await this.model.params.state() };
+      this.#worse = better ? 0 : this.#worse + 1;
+      return figures;
+    });
+  }
+
+  /** The best weights measured so far; the ones that play now where nothing was measured or held out. */
+  async weights(): Promise<Record<string, HostArray>> {
+    return this.#best?.weights ?? this.#steps.playing(() => this.model.params.state());
+  }
+
+  /** The adapted model, as a file to save or to play. */
+  async file(): Promise<ModelFile> {
+    return { ...this.#file, params: await this.weights() };
+  }
+
+  /** Goes back to the weights it began with; the takes stay. */
+  restore(): void {
+    this.#steps.dispose();
+    this.model.params.load(this.#file.params);
+    this.#steps = this.#begin();
+    this.#best = null;
+    this.#worse = 0;
+    this.#queues = { fresh: [], old: [] };
+    this.#shuffles = 0;
+  }
+
+  dispose(): void {
+    this.#steps.dispose();
+    this.model.params.dispose();
+  }
+
+  #begin(): TrainStep {
+    return new TrainStep(this.engine, this.model, this.#config, this.settings.steps);
+  }
+
+  #dataset(train: Split): Dataset {
+    const { labels, features } = this.#file;
+    const dynamicRange = isImage(features) ? null : features.dynamicRange;
+    return { shape: this.#shape, dynamicRange, labels, train, valid: null, test: null };
+  }
+
+  /** Takes first, then old examples. */
+  #batch(fresh: number, old: number, reuse?: Batch): Batch {
+    const from = this.#takes;
+    const places = this.#next('fresh', from.count, fresh);
+    const both = this.#old ? together(from, this.#old.train) : from;
+    if (this.#old) for (const i of this.#next('old', this.#old.train.count, old)) places.push(from.count + i);
+    return gather(this.#dataset(both), both, places, this.model.config.classes, reuse);
+  }
+
+  /** The next so many of `count` examples in a random order, again and again; new ones come in with the next order. */
+  #next(which: 'fresh' | 'old', count: number, many: number): number[] {
+    const queue = this.#queues[which];
+    while (queue.length < many) queue.push(...this.#random.permutation(this.#shuffles++, count));
+    return queue.splice(0, many);
+  }
+}
+
+/** @throws DataError for a setting that is not possible. */
+function configOf(config: TrainConfig, settings: AdaptSettings): TrainConfig {
+  const { lr, batch, clipNorm, average, seed, replay, steps } = settings;
+  if (!(replay >= 0 && replay < 1))
+    throw new DataError(`replay ${replay}: it must be at least 0 and below 1`);
+  if (!Number.isSafeInteger(steps) || steps < 1)
+    throw new DataError(`steps ${steps}: it must be a whole number of at least 1`);
+  const usual = { optimizer: 'adam', momentum: 0, weightDecay: 0, schedule: 'cosine', warmup: 0.1 } as const;
+  return checkConfig({
+    ...{ ...config, ...usual, lr, batch, clipNorm, average, seed },
+    ...{ betaWarmup: 0, epochs: 1, validation: false },
+  });
+}
+
+function divided(replay: Split): { train: Split; heldOut: Split } {
+  const places = Array.from({ length: replay.count }, (_, i) => i);
+  const held = (i: number) => i % oldHeldOut === oldHeldOut - 1;
+  return {
+    train: examplesAt(
+      replay,
+      places.filter((i) => !held(i)),
+    ),
+    heldOut: examplesAt(replay, places.filter(held)),
+  };
+}
+
+/** One split after another. */
+function together(a: Split, b: Split): Split {
+  return {
+    count: a.count + b.count,
+    read: (i, into, at) => (i < a.count ? a.read(i, into, at) : b.read(i - a.count, into, at)),
+    label: Int32Array.from([...a.label, ...b.label]),
+    names: [...a.names, ...b.names],
+    speakers: [a, b].flatMap(({ speakers, names }) => speakers ?? names.map(() => null)),
+  };
+}

@@ -1,0 +1,58 @@
+// Examples that come one by one, as a person records them: a split that grows.
+
+import { DataError } from '../engine/errors.ts';
+import type { Split } from './dataset.ts';
+
+/** One recording as a model takes it. */
+export interface Take {
+  /** (rows, columns) features in [0, 1], row-major. */
+  x: Float32Array;
+  /** Index of its label for a CVAE, null for a VAE. */
+  label: number | null;
+  /** Who speaks, for a model that knows speakers. */
+  speaker?: string | null;
+  name?: string;
+}
+
+export class Takes implements Split {
+  label = new Int32Array(0);
+  readonly names: string[] = [];
+  readonly speakers: (string | null)[] = [];
+  readonly #shape: readonly [number, number];
+  readonly #classes: number;
+  readonly #x: Float32Array[] = [];
+
+  /** @param classes of the labels, 0 for a model that takes none */
+  constructor(shape: readonly [number, number], classes: number) {
+    this.#shape = shape;
+    this.#classes = classes;
+  }
+
+  get count(): number {
+    return this.#x.length;
+  }
+
+  /** @throws DataError for a take of another size, a silent one, values outside [0, 1], and a label that is none. */
+  add({ x, label, speaker = null, name = `take ${this.count + 1}` }: Take): void {
+    const [rows, columns] = this.#shape;
+    if (x.length !== rows * columns)
+      throw new DataError(`${name}: ${x.length} values; this model takes (${rows}, ${columns}) of them`);
+    const outside = x.find((v) => !(v >= 0 && v <= 1));
+    if (outside !== undefined)
+      throw new DataError(`${name}: holds ${outside}; features are in [0, 1], see wavesToFeatures`);
+    if (x.every((v) => v === 0)) throw new DataError(`${name}: is silent; record it again, or nearer`);
+    const labelled = this.#classes > 0;
+    if (labelled !== (label !== null) || (label !== null && !(label >= 0 && label < this.#classes)))
+      throw new DataError(
+        `${name}: label ${label}; give ${labelled ? `an index below ${this.#classes}` : 'null, this model takes none'}`,
+      );
+    this.#x.push(x);
+    this.label = Int32Array.from([...this.label, label ?? -1]);
+    this.names.push(name);
+    this.speakers.push(speaker);
+  }
+
+  readonly read = (i: number, into: Float32Array, at: number): void => {
+    into.set(this.#x[i], at);
+  };
+}
