@@ -2,7 +2,7 @@
 // where nothing stays outside. Types come from tsc afterwards (npm run build).
 import { copyFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
-import { benchFiles, benchPage, browserBundle } from './bundle.mjs';
+import { benchFiles, benchPage, browserBundle, studioFiles, studioPage } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' };
@@ -18,6 +18,7 @@ const commands = [
   'plot',
   'report',
   'doctor',
+  'studio',
   'start',
 ];
 await build({
@@ -45,6 +46,13 @@ await build({
 });
 await build({
   ...common,
+  entryPoints: ['scripts/studioModel.ts'],
+  outdir: 'dist',
+  platform: 'node',
+  packages: 'external',
+});
+await build({
+  ...common,
   entryPoints: ['examples/classifier/classifier.ts'],
   outdir: 'dist/examples',
   platform: 'node',
@@ -56,3 +64,5 @@ await build({ ...browser, entryPoints: ['src/engine.ts'], outfile: 'dist/engine.
 await build({ ...benchPage, sourcemap: true, outfile: 'dist/bench/page.js' });
 for (const file of benchFiles) copyFileSync(`bench/page/${file}`, `dist/bench/${file}`);
 await build({ ...browser, outfile: 'dist/browser.min.js', minify: true });
+await build({ ...studioPage, sourcemap: true, outdir: 'dist/studio' });
+for (const [name, file] of Object.entries(studioFiles)) copyFileSync(file, `dist/studio/${name}`);

@@ -12,13 +12,26 @@ import { preprocess } from './preprocess.ts';
 import { reconstruct } from './reconstruct.ts';
 import { report } from './report.ts';
 import { score } from './score.ts';
+import { studio } from './studio.ts';
 import { train } from './train.ts';
 
 const program = new Command('formant')
   .description('Audio VAEs on a hand-written WebGPU engine: train, generate, listen.')
   .exitOverride()
   .showHelpAfterError('(--help lists the verbs)');
-const verbs = [train, preprocess, generate, reconstruct, interpolate, evaluate, score, plot, report, doctor];
+const verbs = [
+  train,
+  preprocess,
+  generate,
+  reconstruct,
+  interpolate,
+  evaluate,
+  score,
+  plot,
+  report,
+  doctor,
+  studio,
+];
 for (const verb of verbs) program.addCommand(verb());
 
 process.exitCode = await execute(program, process.argv.slice(2));

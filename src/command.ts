@@ -22,19 +22,24 @@ export interface CommonOptions {
   json?: boolean;
 }
 
-/** A command with the options every verb has. */
-export function newCommand(name: string, description: string): Command {
+/** A command that tells errors as all do, without options. */
+export function plainCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text) })
+    .showHelpAfterError('(--help lists the options)');
+}
+
+/** A command with the options that every verb with an engine has. */
+export function newCommand(name: string, description: string): Command {
+  return plainCommand(name, description)
     .addOption(
       new Option('--adapter <name>', 'which adapter to run on; default: FORMANT_ADAPTER, else auto')
         .choices(adapterChoices)
         .env('FORMANT_ADAPTER'),
     )
-    .option('--json', 'print the result as JSON on standard output')
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text) })
-    .showHelpAfterError('(--help lists the options)');
+    .option('--json', 'print the result as JSON on standard output');
 }
 
 const from = (least: number, most: number) =>

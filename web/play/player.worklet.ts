@@ -1,0 +1,106 @@
+// The player, on the audio thread: voices that begin, change and end without a click. A voice reads its samples at its own
+// rate; its gain goes to where it should be by a straight line of some milliseconds, so a new sound fades in while the one before fades
+// out, and the samples' end is faded too. Messages: play (a new sound), swap (other samples at the place where the sound
+// is), stop. Tells where the newest voice is, in samples.
+
+interface Voice {
+  samples: Float32Array;
+  position: number;
+  /** Samples a frame of the output. */
+  step: number;
+  gain: number;
+  goal: number;
+  /** Where it goes on from its end; null: it ends there. */
+  loop: boolean;
+}
+
+export type PlayerMessage =
+  | { play: Float32Array; rate: number; loop: boolean }
+  | { swap: Float32Array; rate: number; loop: boolean }
+  | { loop: boolean }
+  | { stop: true };
+
+const attack = 0.004;
+const release = 0.014;
+/** Seconds at a sound's end over which it fades. */
+const tail = 0.006;
+/** Seconds between two reports. */
+const reportEvery = 0.03;
+
+class Player extends AudioWorkletProcessor {
+  #voices: Voice[] = [];
+  #reported = 0;
+
+  constructor() {
+    super();
+    this.port.onmessage = ({ data }: MessageEvent<PlayerMessage>) => this.#obey(data);
+  }
+
+  process(_: Float32Array[][], outputs: Float32Array[][]): boolean {
+    const [out] = outputs[0];
+    for (const voice of this.#voices) play(voice, out);
+    this.#voices = this.#voices.filter((voice) => voice.gain > 0 || voice.goal > 0);
+    if (currentTime - this.#reported >= reportEvery) this.#report();
+    return true;
+  }
+
+  #obey(message: PlayerMessage): void {
+    const newest = this.#newest();
+    if ('stop' in message) this.#release();
+    else if ('play' in message) this.#start(message.play, message.rate, message.loop, 0);
+    else if ('swap' in message) {
+      const still = newest !== undefined && newest.position < message.swap.length;
+      if (still) this.#start(message.swap, message.rate, message.loop, newest.position);
+    } else if (newest) newest.loop = message.loop;
+  }
+
+  #newest(): Voice | undefined {
+    return this.#voices.findLast((voice) => voice.goal > 0);
+  }
+
+  #start(samples: Float32Array, rate: number, loop: boolean, position: number): void {
+    this.#release();
+    this.#voices.push({ samples, position, step: rate / sampleRate, gain: 0, goal: 1, loop });
+  }
+
+  #release(): void {
+    for (const voice of this.#voices) voice.goal = 0;
+  }
+
+  #report(): void {
+    const newest = this.#newest();
+    this.port.postMessage(newest ? newest.position : -1);
+    this.#reported = currentTime;
+  }
+}
+
+function play(voice: Voice, out: Float32Array): void {
+  const { samples, step } = voice;
+  const fade = tail * sampleRate * step;
+  for (let i = 0; i < out.length; i++) {
+    const rate = voice.goal > voice.gain ? 1 / (attack * sampleRate) : -1 / (release * sampleRate);
+    if (voice.gain !== voice.goal)
+      voice.gain =
+        rate > 0 ? Math.min(voice.goal, voice.gain + rate) : Math.max(voice.goal, voice.gain + rate);
+    const at = Math.floor(voice.position);
+    const part = voice.position - at;
+    const here = samples[at] ?? 0;
+    const value = part === 0 ? here : here + part * ((samples[at + 1] ?? 0) - here);
+    const end = Math.min(
+      1,
+      (samples.length - voice.position) / fade,
+      voice.loop && at < fade ? (at + 1) / fade : 1,
+    );
+    out[i] += voice.gain * value * Math.max(0, end);
+    voice.position += step;
+    if (voice.position < samples.length) continue;
+    if (!voice.loop || voice.goal === 0) {
+      voice.gain = 0;
+      voice.goal = 0;
+      return;
+    }
+    voice.position = 0;
+  }
+}
+
+registerProcessor('player', Player);

@@ -1,0 +1,78 @@
+// What the page and its worker say to each other. The page asks: each request has an answer or an error, by its number.
+// The worker tells events of its own accord. Arrays travel by transfer where they are large.
+
+import type { LatentMap } from '../src/model/latentMap.ts';
+
+/** The adapter that everything runs on. */
+export interface AdapterInfo {
+  name: string;
+  software: boolean;
+}
+
+/** A plane through latent space: z = mean + u first + v second + what lies across. */
+export interface Plane {
+  mean: number[];
+  /** Two orthonormal directions. */
+  basis: [number[], number[]];
+}
+
+/** What the page must know of a model to play it. */
+export interface ModelSummary {
+  name: string;
+  latent: number;
+  parameters: number;
+  bytes: number;
+  sampleRate: number;
+  /** Of a model that says a given label; else empty. */
+  labels: string[];
+  /** Training examples, where the file has them. */
+  map: LatentMap | null;
+  /** Of the training examples, else the two dimensions that change the sound most. */
+  plane: Plane;
+  /** Dimensions of z, the one that matters most first, with the root of its variance over the training examples. */
+  dimensions: { index: number; spread: number }[];
+}
+
+/** A sound to make: z (latent), and weights of the labels (classes) for a model that has some. */
+export interface Point {
+  z: number[];
+  label: number[] | null;
+}
+
+export interface Sound {
+  /** (rows, columns) in [0, 1], bands by frames. */
+  features: Float32Array;
+  rows: number;
+  columns: number;
+  wave: Float32Array;
+  sampleRate: number;
+  /** From request to sound. */
+  ms: number;
+}
+
+/** Each request with what is sent and what comes back. */
+export interface Requests {
+  /** Opens the adapter. */
+  open: { in: null; out: AdapterInfo };
+  /** Reads a model file, and plays it from now on; the one before stays where it is refused. */
+  load: { in: { bytes: ArrayBuffer; name: string }; out: ModelSummary };
+  sound: { in: Point; out: Sound };
+  /** A z of the prior, the same that `formant generate` draws. */
+  sample: { in: { seed: number; label: number | null; index: number; temperature: number }; out: number[] };
+  /** A WAV file, 16 bits. */
+  wav: { in: { wave: Float32Array; sampleRate: number }; out: Uint8Array<ArrayBuffer> };
+}
+
+export type Kind = keyof Requests;
+
+/** What the worker tells unasked. */
+export type Event =
+  | { event: 'lost'; reason: string }
+  /** Another adapter was opened after a loss, and everything is as it was. */
+  | { event: 'recovered'; adapter: AdapterInfo };
+
+export type Request = { [K in Kind]: { id: number; kind: K; body: Requests[K]['in'] } }[Kind];
+
+export type Answer =
+  | { id: number; result: Requests[Kind]['out'] }
+  | { id: number; error: { name: string; message: string } };

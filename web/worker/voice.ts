@@ -1,0 +1,145 @@
+// A model that is played: its file, kept so that another device can take it over, and on the device a captured step from
+// z and label to features and sound.
+
+import { type FeatureSettings, frameCount } from '../../src/audio/features.ts';
+import { featuresToWaves } from '../../src/audio/inverse.ts';
+import type { Capture } from '../../src/engine/capture.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { DataError } from '../../src/engine/errors.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import { buildModel, decodeModel, type ModelFile } from '../../src/model/checkpoint.ts';
+import { isImage } from '../../src/model/inputs.ts';
+import type { Vae } from '../../src/model/vae.ts';
+import { pca } from '../../src/plot/projection.ts';
+import type { ModelSummary, Plane, Point, Sound } from '../protocol.ts';
+
+/** Fewer examples have no plane of their own. */
+const fewestPlaces = 3;
+
+export class Voice {
+  readonly name: string;
+  readonly file: ModelFile;
+  readonly #bytes: number;
+  readonly #features: FeatureSettings;
+  readonly #model: Vae;
+  readonly #engine: Engine;
+  #capture: Capture<[Tensor, Tensor]> | null = null;
+
+  private constructor(engine: Engine, file: ModelFile, name: string, bytes: number) {
+    if (isImage(file.features))
+      throw new DataError(`${name}: is a model of images; the studio plays models of sound`);
+    this.name = name;
+    this.file = file;
+    this.#bytes = bytes;
+    this.#engine = engine;
+    this.#features = file.features;
+    this.#model = buildModel(engine, file, name);
+  }
+
+  /** @throws CheckpointError or DataError, in one sentence, for what is no model of sound. */
+  static read(engine: Engine, bytes: Uint8Array, name: string): Voice {
+    return new Voice(engine, decodeModel(bytes, name), name, bytes.length);
+  }
+
+  /** The same on another device. */
+  on(engine: Engine): Voice {
+    return new Voice(engine, this.file, this.name, this.#bytes);
+  }
+
+  async summary(): Promise<ModelSummary> {
+    const { map = null, labels, config } = this.file;
+    const { latent } = config;
+    const spreads = map ? spreadsOf(map.mu, latent) : await this.#sensitivity();
+    const dimensions = spreads
+      .map((spread, index) => ({ index, spread }))
+      .sort((a, b) => b.spread - a.spread || a.index - b.index);
+    return {
+      name: this.name,
+      latent,
+      ...{ parameters: this.#model.params.count, bytes: this.#bytes, map, dimensions },
+      sampleRate: this.#features.sampleRate,
+      labels: config.model === 'cvae' ? labels : [],
+      plane: map && map.mu.length >= fewestPlaces ? planeOf(map.mu, latent) : axes(dimensions, latent),
+    };
+  }
+
+  /** @throws DataError for a point of another model. */
+  async sound({ z, label }: Point): Promise<Sound> {
+    const start = performance.now();
+    const { latent, classes } = this.#model.config;
+    if (z.length !== latent || (label?.length ?? 0) !== classes)
+      throw new DataError(`${this.name}: takes ${latent} numbers of z and ${classes} of labels`);
+    this.#capture ??= this.#record();
+    const given = label && { label: { data: Float32Array.from(label), shape: [1, classes] } };
+    const out = this.#capture.run({ z: { data: Float32Array.from(z), shape: [1, latent] }, ...given });
+    const [features, wave] = await this.#engine.read(out);
+    const { nMels: rows, sampleRate } = this.#features;
+    const columns = frameCount(this.#features);
+    return { features, rows, columns, wave, sampleRate, ms: performance.now() - start };
+  }
+
+  dispose(): void {
+    if (this.#engine.lost) return;
+    this.#capture?.dispose();
+    this.#model.params.dispose();
+  }
+
+  #record(): Capture<[Tensor, Tensor]> {
+    const [engine, model, settings] = [this.#engine, this.#model, this.#features];
+    return engine.capture('sound', ({ z, label }) =>
+      engine.noGrad((): [Tensor, Tensor] => {
+        const features = model.decode(z, label ?? null);
+        return [features, featuresToWaves(engine, features, settings)];
+      }),
+    );
+  }
+
+  /** How far the features move when a dimension goes from -1 to 1, the others at 0 and the labels mixed. */
+  async #sensitivity(): Promise<number[]> {
+    const { latent, classes } = this.#model.config;
+    const z = new Float32Array(2 * latent * latent);
+    for (let i = 0; i < latent; i++) {
+      z[2 * i * latent + i] = -1;
+      z[(2 * i + 1) * latent + i] = 1;
+    }
+    const engine = this.#engine;
+    const made = engine.scope(() =>
+      engine.noGrad(() => {
+        const even = new Float32Array(2 * latent * classes).fill(1 / classes);
+        const label = classes > 0 ? engine.tensor(even, [2 * latent, classes]) : null;
+        return this.#model.decode(engine.tensor(z, [2 * latent, latent]), label);
+      }),
+    );
+    const values = await made.read();
+    made.dispose();
+    const size = values.length / (2 * latent);
+    return Array.from({ length: latent }, (_, i) => {
+      let sum = 0;
+      for (let k = 0; k < size; k++) sum += (values[(2 * i + 1) * size + k] - values[2 * i * size + k]) ** 2;
+      return Math.sqrt(sum / size);
+    });
+  }
+}
+
+/** Standard deviation of each dimension. */
+function spreadsOf(mu: readonly number[][], latent: number): number[] {
+  return Array.from({ length: latent }, (_, i) => {
+    const mean = mu.reduce((sum, row) => sum + row[i], 0) / Math.max(1, mu.length);
+    return Math.sqrt(mu.reduce((sum, row) => sum + (row[i] - mean) ** 2, 0) / Math.max(1, mu.length));
+  });
+}
+
+function planeOf(mu: readonly number[][], latent: number): Plane {
+  if (latent < 2) return axes([{ index: 0, spread: 1 }], latent);
+  const { mean, basis } = pca(mu.flat(), mu.length, latent);
+  return { mean: [...mean], basis: [[...basis.subarray(0, latent)], [...basis.subarray(latent)]] };
+}
+
+/** The plane of the two dimensions that matter most; of a single one the second direction is nothing. */
+function axes(dimensions: ModelSummary['dimensions'], latent: number): Plane {
+  const unit = (at: number | undefined) => Array.from({ length: latent }, (_, i) => (i === at ? 1 : 0));
+  return {
+    mean: Array(latent).fill(0),
+    basis: [unit(dimensions[0].index), unit(dimensions[1]?.index)],
+  };
+}
