@@ -21,12 +21,16 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A context that draws on the processor: a canvas on the GPU would wait there for the model's work, and the page with it. */
+export const plainContext = (canvas: HTMLCanvasElement) =>
+  canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
+
 /** A canvas as large as it is shown, in device pixels; `draw` is called whenever that changes, and by `redraw`. */
 export function sizedCanvas(
   canvas: HTMLCanvasElement,
   draw: (context: CanvasRenderingContext2D, width: number, height: number) => void,
 ): { redraw: () => void } {
-  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  const context = plainContext(canvas);
   let due = 0;
   const paint = () => {
     due = 0;

@@ -59,7 +59,9 @@ export function labelKeys(instrument: Instrument): HTMLElement {
     });
   });
   document.addEventListener('keydown', (event) => {
-    const typing = (event.target as Element).closest('input:not([type=range]), select, textarea');
+    const typing = (event.target as Element).closest(
+      'input:not([type=range], [type=file]), select, textarea',
+    );
     const index = instrument.model?.labels.indexOf(event.key) ?? -1;
     if (index < 0 || typing || section.closest('[hidden]') || event.ctrlKey || event.metaKey || event.altKey)
       return;

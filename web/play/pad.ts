@@ -103,7 +103,7 @@ export function pad(instrument: Instrument): HTMLElement {
   return el('div', { class: 'pad-frame' }, surface, help);
 }
 
-const signed = (n: number) => `${n < 0 ? '−' : '+'}${Math.abs(n).toFixed(2)}`;
+const signed = (n: number) => `${n <= -0.005 ? '−' : '+'}${Math.abs(n).toFixed(2)}`;
 
 /** The speaker of the nearest example that has the point's label. */
 function nearest(

@@ -1,6 +1,6 @@
 // The player, on the audio thread: voices that begin, change and end without a click. A voice reads its samples at its own
-// rate; its gain goes to where it should be by a straight line of some milliseconds, so a new sound fades in while the one before fades
-// out, and the samples' end is faded too. Messages: play (a new sound), swap (other samples at the place where the sound
+// rate; its gain goes to where it should be by a straight line, so a new sound fades in while the one before fades out, and
+// the samples' end is faded too. Messages: play (a new sound), swap (other samples at the place where the sound
 // is), stop. Tells where the newest voice is, in samples.
 
 interface Voice {
@@ -10,8 +10,10 @@ interface Voice {
   step: number;
   gain: number;
   goal: number;
-  /** Where it goes on from its end; null: it ends there. */
+  /** At its end it begins anew. */
   loop: boolean;
+  /** Has begun anew at least once. */
+  looped: boolean;
 }
 
 export type PlayerMessage =
@@ -20,8 +22,8 @@ export type PlayerMessage =
   | { loop: boolean }
   | { stop: true };
 
-const attack = 0.004;
-const release = 0.014;
+/** Seconds of a fade in or out; both are lines of one length, so that a sound and the one after it never add up to more than one. */
+const ramp = 0.008;
 /** Seconds at a sound's end over which it fades. */
 const tail = 0.006;
 /** Seconds between two reports. */
@@ -60,7 +62,7 @@ class Player extends AudioWorkletProcessor {
 
   #start(samples: Float32Array, rate: number, loop: boolean, position: number): void {
     this.#release();
-    this.#voices.push({ samples, position, step: rate / sampleRate, gain: 0, goal: 1, loop });
+    this.#voices.push({ samples, position, step: rate / sampleRate, gain: 0, goal: 1, loop, looped: false });
   }
 
   #release(): void {
@@ -76,22 +78,19 @@ class Player extends AudioWorkletProcessor {
 
 function play(voice: Voice, out: Float32Array): void {
   const { samples, step } = voice;
+  const slope = 1 / (ramp * sampleRate);
   const fade = tail * sampleRate * step;
   for (let i = 0; i < out.length; i++) {
-    const rate = voice.goal > voice.gain ? 1 / (attack * sampleRate) : -1 / (release * sampleRate);
-    if (voice.gain !== voice.goal)
-      voice.gain =
-        rate > 0 ? Math.min(voice.goal, voice.gain + rate) : Math.max(voice.goal, voice.gain + rate);
+    voice.gain =
+      voice.goal > voice.gain
+        ? Math.min(voice.goal, voice.gain + slope)
+        : Math.max(voice.goal, voice.gain - slope);
     const at = Math.floor(voice.position);
     const part = voice.position - at;
     const here = samples[at] ?? 0;
     const value = part === 0 ? here : here + part * ((samples[at + 1] ?? 0) - here);
-    const end = Math.min(
-      1,
-      (samples.length - voice.position) / fade,
-      voice.loop && at < fade ? (at + 1) / fade : 1,
-    );
-    out[i] += voice.gain * value * Math.max(0, end);
+    const begun = voice.looped ? (voice.position + step) / fade : 1;
+    out[i] += voice.gain * value * Math.min(1, begun, (samples.length - voice.position) / fade);
     voice.position += step;
     if (voice.position < samples.length) continue;
     if (!voice.loop || voice.goal === 0) {
@@ -100,6 +99,7 @@ function play(voice: Voice, out: Float32Array): void {
       return;
     }
     voice.position = 0;
+    voice.looped = true;
   }
 }
 

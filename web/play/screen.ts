@@ -1,7 +1,7 @@
 // The screen: a sound's spectrogram over its waveform, and a line where it plays.
 
 import { colourOf } from '../../src/plot/colours.ts';
-import { el, sizedCanvas, styleOf } from '../dom.ts';
+import { el, plainContext, sizedCanvas, styleOf } from '../dom.ts';
 import type { Sound } from '../protocol.ts';
 
 export interface Screen {
@@ -54,7 +54,7 @@ export function screen(name: string): Screen {
 /** A pixel for each value, low bands at the bottom. */
 export function spectrogram({ features, rows, columns }: Pick<Sound, 'features' | 'rows' | 'columns'>) {
   const canvas = el('canvas', { width: columns, height: rows });
-  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  const context = plainContext(canvas);
   const image = context.createImageData(columns, rows);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < columns; c++) {
