@@ -91,7 +91,7 @@ test('keyboard alone: digits, arrows on the pad, space on Play; each point has i
 test('surprise, morph and faders change the sound; the morph’s ends are its points', async () => {
   await sounds(() => page.getByRole('button', { name: 'Surprise me' }).click());
   const a = await savedWav();
-  expect(a.name).toBe('0_digits_seed-1-clip-0.wav');
+  expect(a.name).toBe('3_digits_seed-1-clip-0.wav');
   await page.getByRole('button', { name: 'Keep as A' }).click();
   await sounds(() => page.keyboard.press('4'));
   await page.getByRole('button', { name: 'Keep as B' }).click();
