@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
-import { checkSound, ratePlan } from './audio/clips.ts';
+import { checkSound, ratePlan } from './audio/checkSound.ts';
 import { type FeatureSettings, frameCount } from './audio/features.ts';
 import { type Level, measureLevel } from './audio/level.ts';
 import { fileStems, printable } from './audio/names.ts';

@@ -1,15 +1,16 @@
-// Clips from their files, in chunks, as a model takes them: mono, at its rate, of its length. Files that cannot be used
-// are handed to the caller and passed over; one that can but has a fault (clipped, cut off) is noted. Of a longer
-// recording only the beginning is read, so a folder of hour-long ones costs no more memory than one of words.
+// Clips from their files, in chunks, as a model takes them: mono, at its rate, of its length. Of a recording its beginning
+// is read, so a folder of hour-long ones costs no more memory than one of words; or it is cut into windows, silence left
+// out. Files that cannot be used are handed to the caller and passed over; one that can but has a fault (clipped, cut
+// off) is noted.
 
 import type { Engine } from '../engine/engine.ts';
-import { ShapeError } from '../engine/errors.ts';
-import { type ResamplePlan, resamplePlan } from '../shaders/resample.ts';
+import type { Decoded } from './decodeFile.ts';
+import { decodeFiles } from './decodePool.ts';
 import { type FeatureSettings, fitLength } from './features.ts';
 import type { ClipFile } from './folder.ts';
-import { clippedShare, measureLevel } from './level.ts';
-import { type FaultKind, FileFault, faultOf, openRecording, type Recording } from './recording.ts';
-import { bestQuality, inputsFor, resampleBatch } from './resample.ts';
+import { type FaultKind, FileFault } from './recording.ts';
+import { resampleBatch } from './resample.ts';
+import { cutWindows } from './trim.ts';
 
 /** A clip with its samples: mono, `length` of them, at the features' rate. */
 export interface Clip extends ClipFile {
@@ -20,136 +21,100 @@ export interface Clip extends ClipFile {
 export interface FileReport {
   leftOut(path: string, kind: FaultKind, reason: string): void;
   note(path: string, text: string): void;
+  /** How much of a file was decoded. */
+  decoded?(seconds: number): void;
 }
 
+export interface ClipOptions {
+  /** Files become windows that overlap by this share, without silence; null (default): their beginning alone. */
+  overlap?: number | null;
+  /** Files that are decoded already or under way, by `decodeClips`: the first of them are taken. Default: these files. */
+  decoded?: AsyncGenerator<Decoded | FileFault>;
+}
+
+/** Clips that are handed over together at most. */
 const chunk = 64;
+/** Samples, as decoded, that wait to be resampled together, about: 8 MiB. */
+const mostWaiting = 2 ** 21;
+/** Of a file that is cut into windows, so much is used. */
+const mostSeconds = 30;
 const filesAtOnce = 16;
 
-/** The plan from a file's rate to a model's. @throws FileFault for a rate that has none. */
-export function ratePlan(path: string, from: number, to: number): ResamplePlan {
-  try {
-    return resamplePlan(from, to, bestQuality);
-  } catch (error) {
-    if (!(error instanceof ShapeError)) throw error;
-    const how = `convert it, for example with sox IN.wav -r ${to} OUT.wav`;
-    throw new FileFault(
-      path,
-      'rate',
-      `has the rate ${from} Hz, from which no filter leads to ${to} Hz; ${how}`,
-    );
-  }
+/** Decodes the files of clips, on threads where that pays: MP3. */
+export function decodeClips(
+  files: readonly ClipFile[],
+  { sampleRate, length }: FeatureSettings,
+  overlap: number | null,
+): AsyncGenerator<Decoded | FileFault> {
+  const paths = files.map(({ path }) => path);
+  const wanted = { sampleRate, length: overlap === null ? length : mostSeconds * sampleRate };
+  const onThreads = paths.some((path) => /\.mp3$/i.test(path));
+  return decodeFiles(paths, onThreads ? wanted : { ...wanted, threads: 0, ahead: filesAtOnce });
 }
 
-/** Floats may exceed full scale, up to this peak; what is above was never scaled. */
-const mostPeak = 8;
+/** What a window of a file is called: the file's name and where it begins. */
+const windowName = (name: string, start: number, sampleRate: number) =>
+  `${name}@${Math.round((1000 * start) / sampleRate)}ms`;
 
-/** The fault of samples far above full scale. One such file would set the scale of a whole training set. */
-function scaleFault(path: string, peakDb: number): FileFault {
-  const peak = 10 ** (peakDb / 20);
-  const scale = [128, 2 ** 15, 2 ** 23, 2 ** 31].find((s) => peak <= s) ?? Number(peak.toPrecision(2));
-  return new FileFault(
-    path,
-    'scale',
-    `has samples up to ${Number(peak.toPrecision(5))} where full scale is 1; scale it, for example with ` +
-      `ffmpeg -i IN.wav -af volume=1/${scale} OUT.wav`,
-  );
-}
-
-/**
- * What a level says about a recording: silent and constant ones cannot be used, nor those far above full scale; clipped
- * ones are noted.
- * @param where the part that was measured, for the end of a reason
- * @throws FileFault for silent, constant and unscaled samples.
- */
-export function checkLevel(samples: Float32Array, path: string, where: string): string[] {
-  const { silent, constant, dcOffset, clipped, peak } = measureLevel(samples);
-  if (peak > 20 * Math.log10(mostPeak)) throw scaleFault(path, peak);
-  if (silent) throw new FileFault(path, 'silent', `is silent${where}`);
-  if (constant) {
-    const value = dcOffset.toPrecision(3);
-    throw new FileFault(
-      path,
-      'constant',
-      `holds the constant value ${value}${where}, no sound; record it again`,
-    );
-  }
-  if (clipped <= clippedShare) return [];
-  return [`Is clipped: ${(100 * clipped).toFixed(1)} % of its samples are cut off at full scale.`];
-}
-
-/**
- * As `checkLevel`, and of samples that are silent says so if the channels they are the mean of are not.
- * @param end of the part that was measured, in the recording's samples
- */
-export async function checkSound(
-  recording: Recording,
-  samples: Float32Array,
-  end: number,
-  path: string,
-  where: string,
-): Promise<string[]> {
-  try {
-    return checkLevel(samples, path, where);
-  } catch (error) {
-    const isSilent = error instanceof FileFault && error.kind === 'silent' && recording.channels > 1;
-    if (!isSilent || measureLevel(await recording.read(0, end, 0)).silent) throw error;
-    throw new FileFault(
-      path,
-      'silent',
-      `is silent${where} as the mean of its ${recording.channels} channels, which cancel each other; ` +
-        'give one of them, for example with sox IN.wav OUT.wav remix 1',
-    );
-  }
-}
+/** The name of the file that a clip is of. */
+export const fileOfClip = (name: string): string => name.replace(/@\d+ms$/, '');
 
 interface Head {
   file: ClipFile;
-  sampleRate: number;
-  samples: Float32Array;
+  decoded: Decoded;
 }
 
-/** The beginning of a file, as much as the features need. */
-async function readHead(file: ClipFile, s: FeatureSettings, report: FileReport): Promise<Head> {
-  const recording = await openRecording(file.path);
-  try {
-    const { sampleRate, length } = recording;
-    if (length === 0) throw new FileFault(file.path, 'empty', 'holds no samples; remove or record it again');
-    const plan = ratePlan(file.path, sampleRate, s.sampleRate);
-    const needed = plan.from === plan.to ? s.length : inputsFor(plan, s.length);
-    const end = Math.min(length, needed);
-    const samples = (await recording.read(0, end)).slice();
-    const seconds = (s.length / s.sampleRate).toFixed(2);
-    const where = length > needed ? ` in its first ${seconds} s, all that the features hold` : '';
-    const faults = await checkSound(recording, samples, end, file.path, where);
-    for (const note of [...recording.notes, ...faults]) report.note(file.path, note);
-    return { file, sampleRate, samples };
-  } finally {
-    await recording.close();
-  }
-}
-
-/** Heads of some files, in order; those left out are reported in order too. */
-async function readHeads(
-  files: readonly ClipFile[],
-  s: FeatureSettings,
+/** The clips of a file: one, or its windows. */
+function clipsOf(
+  file: ClipFile,
+  wave: Float32Array,
+  { length, sampleRate }: FeatureSettings,
+  overlap: number | null,
   report: FileReport,
-): Promise<Head[]> {
-  const heads: Head[] = [];
-  for (let i = 0; i < files.length; i += filesAtOnce) {
-    const some = files.slice(i, i + filesAtOnce);
-    const settled = await Promise.all(
-      some.map((file) => readHead(file, s, report).catch((error) => faultOf(error, file.path))),
-    );
-    settled.forEach((result, k) => {
-      if (result instanceof FileFault) report.leftOut(some[k].path, result.kind, result.reason);
-      else heads.push(result);
+): Clip[] {
+  if (overlap === null) return [{ ...file, samples: fitLength(wave, length) }];
+  const windows = cutWindows(wave, length, { overlap });
+  if (windows.length === 0)
+    report.leftOut(file.path, 'silent', 'holds hardly any sound; record it again, or remove it');
+  return windows.map(({ start, samples }) => ({
+    ...file,
+    ...{ name: windowName(file.name, start, sampleRate), samples },
+  }));
+}
+
+/** Brings decoded files to the features' rate, those of one rate together. */
+async function resampled(engine: Engine, heads: readonly Head[], sampleRate: number) {
+  const waves = new Map<Head, Float32Array>();
+  for (const rate of new Set(heads.map(({ decoded }) => decoded.sampleRate))) {
+    const group = heads.filter(({ decoded }) => decoded.sampleRate === rate);
+    const samples = group.map(({ decoded }) => decoded.samples);
+    const done = await resampleBatch(engine, samples, rate, sampleRate);
+    group.forEach((head, i) => {
+      waves.set(head, done[i]);
     });
   }
-  return heads;
+  return waves;
+}
+
+/** Tells of one decoded file; null if it is left out. */
+function take(file: ClipFile, result: Decoded | FileFault, cut: boolean, report: FileReport): Head | null {
+  if (result instanceof FileFault) {
+    report.leftOut(file.path, result.kind, result.reason);
+    return null;
+  }
+  const { notes, length, samples, sampleRate } = result;
+  for (const note of notes) report.note(file.path, note);
+  if (cut && length > samples.length)
+    report.note(
+      file.path,
+      `Is ${(length / sampleRate).toFixed(1)} s long; its first ${mostSeconds} s are used.`,
+    );
+  report.decoded?.(samples.length / sampleRate);
+  return { file, decoded: result };
 }
 
 /**
- * Reads clips in the order of their files, a chunk at a time: the mean of their channels, resampled on the GPU, cut or
+ * Reads clips in the order of their files, at most 64 at a time: the mean of their channels, resampled on the GPU, cut or
  * padded with silence to the features' length.
  * @throws what the report throws, and errors that are no file's fault.
  */
@@ -158,22 +123,27 @@ export async function* readClips(
   files: readonly ClipFile[],
   settings: FeatureSettings,
   report: FileReport,
+  options: ClipOptions = {},
 ): AsyncGenerator<Clip[]> {
-  for (let first = 0; first < files.length; first += chunk) {
-    const heads = await readHeads(files.slice(first, first + chunk), settings, report);
-    const clips = new Map<Head, Clip>();
-    for (const rate of new Set(heads.map((h) => h.sampleRate))) {
-      const group = heads.filter((h) => h.sampleRate === rate);
-      const waves = await resampleBatch(
-        engine,
-        group.map((h) => h.samples),
-        rate,
-        settings.sampleRate,
-      );
-      group.forEach((head, i) => {
-        clips.set(head, { ...head.file, samples: fitLength(waves[i], settings.length) });
-      });
+  const { overlap = null } = options;
+  const decoded = options.decoded ?? decodeClips(files, settings, overlap);
+  let heads: Head[] = [];
+  let waiting: Clip[] = [];
+  try {
+    for (const [i, file] of files.entries()) {
+      const head = take(file, (await decoded.next()).value, overlap !== null, report);
+      if (head) heads.push(head);
+      const last = i === files.length - 1;
+      const samples = heads.reduce((n, h) => n + h.decoded.samples.length, 0);
+      if (!last && heads.length < chunk && samples < mostWaiting) continue;
+      const waves = await resampled(engine, heads, settings.sampleRate);
+      for (const h of heads)
+        waiting.push(...clipsOf(h.file, waves.get(h) as Float32Array, settings, overlap, report));
+      heads = [];
+      for (; waiting.length >= chunk || (last && waiting.length > 0); waiting = waiting.slice(chunk))
+        yield waiting.slice(0, chunk);
     }
-    if (heads.length > 0) yield heads.map((head) => clips.get(head) as Clip);
+  } finally {
+    if (!options.decoded) await decoded.return(undefined);
   }
 }

@@ -7,12 +7,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { DataError } from '../engine/errors.ts';
-import { type Decoded, type DecodeJob, type DecodeResult, decodeFile } from './decodeFile.ts';
+import { type Decoded, type DecodeJob, type DecodeResult, decodeFile, type Wanted } from './decodeFile.ts';
 import { FileFault } from './recording.ts';
 
-export interface DecodeOptions {
-  /** How much of the beginning of each file; default all. */
-  seconds?: number;
+export interface DecodeOptions extends Wanted {
   /** Default: one for each processor, eight at most. 0 decodes in this one. */
   threads?: number;
   /** Files that are decoded or under way at most; default four for each thread. */
@@ -98,9 +96,9 @@ function share(lanes: Lane[]) {
  */
 export async function* decodeFiles(
   paths: readonly string[],
-  options: DecodeOptions = {},
+  options: DecodeOptions,
 ): AsyncGenerator<Decoded | FileFault> {
-  const { seconds = Number.POSITIVE_INFINITY, threads = Math.min(8, availableParallelism()) } = options;
+  const { sampleRate, length, threads = Math.min(8, availableParallelism()) } = options;
   const { ahead = Math.max(1, 4 * threads) } = options;
   const count = Math.min(threads, paths.length);
   const script = count > 0 ? (options.script ?? workerScript()) : '';
@@ -110,7 +108,7 @@ export async function* decodeFiles(
   try {
     for (let next = 0, taken = 0; taken < paths.length; taken++) {
       for (; next < paths.length && next < taken + ahead; next++) {
-        const result = run({ path: paths[next], seconds });
+        const result = run({ path: paths[next], sampleRate, length });
         // It is thrown when its turn comes.
         result.catch(() => {});
         started.push(result);

@@ -28,7 +28,9 @@ export interface WaveSource {
 }
 
 /**
- * Several waves of one rate, as many at once as fit into a binding; each comes back with its own length, ceil(to T / from).
+ * Several waves of one rate; each comes back with its own length, ceil(to T / from). They are laid end to end, each at a
+ * whole period with the filter's reach of zeros between, and padded to a power of two, so that waves of any lengths fill
+ * few shapes of tensors without waste, and each has the samples it would have by itself, bit for bit.
  * @throws ShapeError as `resample`.
  */
 export async function resampleBatch(
@@ -38,26 +40,51 @@ export async function resampleBatch(
   to: number,
   options: ResampleOptions = bestQuality,
 ): Promise<Float32Array[]> {
-  const longest = Math.max(0, ...waves.map((w) => w.length));
-  if (from === to || longest === 0) return [...waves];
   const plan = resamplePlan(from, to, options);
-  const atOnce = Math.floor(engine.maxBinding / (4 * Math.max(longest, resampledLength(longest, plan))));
-  if (waves.length > 1 && waves.length > atOnce) {
-    const half = Math.ceil(waves.length / 2);
-    const parts = [waves.slice(0, half), waves.slice(half)];
-    const done: Float32Array[] = [];
-    for (const part of parts) done.push(...(await resampleBatch(engine, part, from, to, options)));
-    return done;
+  if (plan.from === plan.to) return [...waves];
+  const most = Math.min(blockInputs, (engine.maxBinding / 4) * Math.min(1, plan.from / plan.to));
+  const atOnce = 2 ** Math.floor(Math.log2(most));
+  const done: Float32Array[] = [];
+  for (let first = 0; first < waves.length; ) {
+    const places: number[] = [];
+    let end = 0;
+    for (
+      let i = first;
+      i < waves.length && (i === first || end + waves[i].length + plan.reach <= atOnce);
+      i++
+    ) {
+      places.push(end);
+      end = plan.from * Math.ceil((end + waves[i].length + plan.reach) / plan.from);
+    }
+    const some = waves.slice(first, first + places.length);
+    // A wave that is longer by itself is not padded.
+    const size = end > atOnce ? end : 2 ** Math.ceil(Math.log2(end));
+    done.push(...(await endToEnd(engine, some, places, size, plan, options)));
+    first += places.length;
   }
-  const all = new Float32Array(waves.length * longest);
+  return done;
+}
+
+async function endToEnd(
+  engine: Engine,
+  waves: readonly Float32Array[],
+  places: readonly number[],
+  size: number,
+  plan: ResamplePlan,
+  options: ResampleOptions,
+): Promise<Float32Array[]> {
+  const { from, to } = plan;
+  const all = new Float32Array(size);
   waves.forEach((wave, i) => {
-    all.set(wave, i * longest);
+    all.set(wave, places[i]);
   });
-  const y = engine.scope(() => resample(engine.tensor(all, [waves.length, longest]), from, to, options));
+  const y = engine.scope(() => resample(engine.tensor(all, [1, all.length]), from, to, options));
   const values = await y.read();
   y.dispose();
-  const row = values.length / waves.length;
-  return waves.map((w, i) => values.slice(i * row, i * row + resampledLength(w.length, plan)));
+  return waves.map((wave, i) => {
+    const start = (places[i] / from) * to;
+    return values.slice(start, start + resampledLength(wave.length, plan));
+  });
 }
 
 export interface SourceOptions {

@@ -17,9 +17,14 @@ const fileOf = async (name: string, bytes: Uint8Array) => {
   await writeFile(path, bytes);
   return path;
 };
-const all = async (paths: string[], options: DecodeOptions) => {
+const all = async (paths: string[], options: Partial<DecodeOptions>) => {
   const results: (Decoded | FileFault)[] = [];
-  for await (const result of decodeFiles(paths, options)) results.push(result);
+  for await (const result of decodeFiles(paths, {
+    sampleRate: 8000,
+    length: Number.POSITIVE_INFINITY,
+    ...options,
+  }))
+    results.push(result);
   return results;
 };
 
@@ -27,7 +32,16 @@ const paths: string[] = [];
 for (const [name, { mp3 }] of Object.entries(stored))
   paths.push(await fileOf(`${name}.mp3`, Buffer.from(mp3, 'base64')));
 paths.splice(2, 0, await fileOf('bad.mp3', new Uint8Array(300)), join(dir, 'gone.mp3'));
-paths.push(await fileOf('a.wav', encodeWav(new Float32Array(500).fill(0.25), 8000)));
+paths.push(
+  await fileOf(
+    'a.wav',
+    encodeWav(
+      Float32Array.from({ length: 500 }, (_, i) => 0.25 * Math.sin(i)),
+      8000,
+    ),
+  ),
+);
+paths.push(await fileOf('still.wav', encodeWav(new Float32Array(500).fill(0.25), 8000)));
 paths.push(await fileOf('none.wav', encodeWav(new Float32Array(0), 8000)));
 
 test('two threads give what one gives and what this one gives, in order', async () => {
@@ -49,13 +63,14 @@ test('two threads give what one gives and what this one gives, in order', async 
       paths[7],
       paths[8],
       paths[9],
+      'constant',
       'empty',
     ],
   ]);
   expect((here[2] as FileFault).message).toMatch(/bad\.mp3: starts with .* has no frame of MPEG layer III/);
   expect(one).toEqual(here);
   expect(two).toEqual(here);
-  const begun = await all(paths.slice(0, 1), { threads: 1, seconds: 0.1 });
+  const begun = await all(paths.slice(0, 1), { threads: 1, length: 800 });
   expect(begun[0]).toMatchObject({ sampleRate: 8000, length: stored['8k-mono'].length });
   expect((begun[0] as Decoded).samples).toEqual((here[0] as Decoded).samples.slice(0, 800));
 });
@@ -96,7 +111,7 @@ test('only so many files are ahead, and a loop that is left early ends the threa
     },
   });
   let taken = 0;
-  for await (const _ of decodeFiles(counted, { threads: 2, ahead: 5, script })) {
+  for await (const _ of decodeFiles(counted, { sampleRate: 8000, length: 1, threads: 2, ahead: 5, script })) {
     taken++;
     expect(asked).toBeLessThanOrEqual(taken - 1 + 5);
     if (taken === 20) break;

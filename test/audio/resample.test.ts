@@ -208,8 +208,10 @@ describe('recordings', () => {
     expect((await resampleBatch(engine, waves, 5, 5))[1]).toBe(waves[1]);
     // Where a binding holds few of them, they go in several batches.
     const held = { maxBinding: engine.maxBinding };
-    const many = Array.from({ length: 7 }, (_, i) => noise(2000 + i, i));
+    const many = Array.from({ length: 7 }, (_, i) => noise(i === 4 ? 4500 : 2000 + i, i));
     const atOnce = await resampleBatch(engine, many, 3, 2);
+    for (const [i, wave] of many.entries())
+      expect((await resampleBatch(engine, [wave], 3, 2))[0]).toEqual(atOnce[i]);
     Object.assign(engine, { maxBinding: 20_000 });
     try {
       expect(await resampleBatch(engine, many, 3, 2)).toEqual(atOnce);
