@@ -4,9 +4,9 @@
 
 import { parseArgs } from 'node:util';
 import { type FeatureSettings, referenceFeatures } from '../src/audio/features.ts';
-import { openRecordings } from '../src/data.ts';
+import { openData } from '../src/data.ts';
 import { exampleOf } from '../src/model/dataset.ts';
-import { datasetOf, featureTable } from '../src/model/speech.ts';
+import { datasetOf } from '../src/model/speech.ts';
 import { openEngine } from '../src/node.ts';
 
 const { values, positionals } = parseArgs({
@@ -18,16 +18,16 @@ if (!folder) throw new Error('usage: node dist/nearest.js CLIPS [--data digits|D
 
 const engine = await openEngine();
 try {
-  const table = async (from: string, settings: FeatureSettings) =>
-    featureTable(engine, (await openRecordings(from)).chunks(engine, settings), settings);
+  const table = async (from: string, settings: FeatureSettings) => {
+    const source = await openData(from);
+    if (!source.table) throw new Error(`${from}: these are images`);
+    return source.table(engine, settings);
+  };
   const known = await table(values.data, referenceFeatures);
   const { data, features } = datasetOf(known, referenceFeatures, false);
-  const { clips, db } = await table(folder, features);
-  const heard = datasetOf(
-    { clips: clips.map((c) => ({ ...c, split: 'train' as const })), db },
-    features,
-    false,
-  ).data;
+  const given = await table(folder, features);
+  const clips = given.clips.map((c) => ({ ...c, split: 'train' as const }));
+  const heard = datasetOf({ ...given, clips }, features, false).data;
   const references = data.test;
   if (!references) throw new Error(`${values.data}: no test split to compare with`);
   const spoken = Array.from({ length: references.count }, (_, r) => exampleOf(data, references, r));

@@ -1,24 +1,26 @@
-// What `--data` names: the embedded digits, a data set that is downloaded once, or a folder: of recordings, of MNIST's
-// files, or one that `preprocess` made. It is looked at before an adapter is opened, so that a wrong path is said at once; features come afterwards.
+// What `--data` names: the embedded digits, a data set that is downloaded once, or a folder: of recordings, a release of
+// Common Voice, of MNIST's files, or one that `preprocess` made. It is looked at before an adapter is opened, so that a wrong path is said at once; features come afterwards.
 
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Clip, readClips } from './audio/clips.ts';
-import { type FeatureSettings, referenceFeatures } from './audio/features.ts';
-import { listClips } from './audio/folder.ts';
+import { fileOfClip, readClips } from './audio/clips.ts';
+import { type FeatureSettings, frameCount, referenceFeatures } from './audio/features.ts';
 import { printable } from './audio/names.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
-import { FeatureFolder } from './featureFolder.ts';
+import { cachedFeatures } from './featureCache.ts';
+import { FeatureFolder, type FeaturePlan, planOfFeatures } from './featureFolder.ts';
 import { fetchFsdd, fetchMnist } from './fetchData.ts';
 import { holdsIdx, listMnist } from './image/mnist.ts';
-import { Intake, type IntakeSummary } from './intake.ts';
+import type { IntakeSummary } from './intake.ts';
 import type { Dataset } from './model/dataset.ts';
 import { imageDataset } from './model/images.ts';
 import { type InputSettings, isImage } from './model/inputs.ts';
 import type { DataKind } from './model/presets.ts';
 import { datasetOf, type FeatureTable, featureTable } from './model/speech.ts';
+import { findRecordings, fingerprint, notVoice, type Recordings } from './recordings.ts';
+import type { VoiceSelection } from './voice.ts';
 
 /** The folder of the package that holds `data/digits`, whether this runs from src/, dist/ or a chunk below it. */
 export function embeddedDigits(): string {
@@ -62,24 +64,28 @@ export interface DataSource {
   ): Promise<{ data: Dataset; features: InputSettings }>;
 }
 
-/** Recordings that were found, to be read in chunks. */
-export interface Recordings {
-  readonly intake: IntakeSummary;
-  chunks(engine: Engine, settings: FeatureSettings): AsyncIterable<Clip[]>;
+/** How data is looked at. */
+export interface DataOptions {
+  /** The first bad file is an error. */
+  strict?: boolean;
+  /** What is taken of a release of Common Voice; an error for other data. */
+  voice?: VoiceSelection | null;
 }
 
 /**
  * Looks at what `--data` names.
- * @param strict the first bad file is an error
- * @throws DataError if there is no data there, see listClips and FeatureFolder.
+ * @throws DataError if there is no data there, see findRecordings and FeatureFolder.
+ * @throws UsageError for a selection of clips where there is nothing to select from.
  */
-export async function openData(data: string, strict = false): Promise<DataSource> {
+export async function openData(data: string, options: DataOptions = {}): Promise<DataSource> {
+  const { strict = false, voice = null } = options;
   const dir = await folderOf(data);
-  if (holdsIdx(dir)) return openImages(dir);
-  if (!FeatureFolder.isOne(dir)) {
-    const { intake, chunks } = await openRecordings(dir, strict);
-    return speech(intake, (engine, settings) => featureTable(engine, chunks(engine, settings), settings));
+  if (!holdsIdx(dir) && !FeatureFolder.isOne(dir)) {
+    const recordings = await findRecordings(dir, data, strict, voice);
+    return speech(recordings.intake.summary, (engine, settings) => tableOf(engine, recordings, settings));
   }
+  if (voice) throw notVoice(data, voice);
+  if (holdsIdx(dir)) return openImages(dir);
   const folder = await FeatureFolder.open(dir);
   const { intake } = folder.index;
   if (strict && intake.leftOut.length > 0)
@@ -87,6 +93,31 @@ export async function openData(data: string, strict = false): Promise<DataSource
       `${printable(data)}: preprocess left out ${intake.leftOut.length} files; mend them and run it again, or leave out --strict`,
     );
   return speech(intake, (_, settings) => folder.table(settings));
+}
+
+/** Features of recordings: whole files in memory, what is cut into windows through the cache. */
+async function tableOf(engine: Engine, recordings: Recordings, settings: FeatureSettings) {
+  const { overlap, files, intake, data } = recordings;
+  if (overlap !== null) {
+    const plan = featurePlan(recordings, settings, null);
+    return (await cachedFeatures(engine, recordings, plan)).table(settings);
+  }
+  const table = await featureTable(engine, readClips(engine, files, settings, intake), settings);
+  intake.end(data);
+  return table;
+}
+
+/** What is made of recordings. @param preset that asks for them, null where any may. */
+export function featurePlan(
+  { data, files, overlap, voice }: Recordings,
+  settings: FeatureSettings,
+  preset: string | null,
+): FeaturePlan {
+  return planOfFeatures({
+    ...{ preset, data: dataName(data), settings: { ...settings, maxDb: null } },
+    ...{ frames: frameCount(settings), overlap, voice },
+    ...{ files: files.length, fingerprint: fingerprint(files) },
+  });
 }
 
 function speech(
@@ -127,24 +158,15 @@ async function openImages(dir: string): Promise<DataSource> {
 }
 
 /** As openData, for recordings only. */
-export async function openRecordings(data: string, strict = false): Promise<Recordings> {
+export async function openRecordings(data: string, options: DataOptions = {}): Promise<Recordings> {
   const dir = await folderOf(data);
   if (FeatureFolder.isOne(dir))
     throw new DataError(`${printable(data)}: holds features that preprocess made; give the recordings`);
-  const files = await listClips(dir);
-  const intake = new Intake(files.length, 'clips', strict);
-  async function* chunks(engine: Engine, settings: FeatureSettings) {
-    yield* readClips(engine, files, settings, intake);
-    intake.end(data);
-  }
-  return {
-    intake: intake.summary,
-    chunks,
-  };
+  return findRecordings(dir, data, options.strict ?? false, options.voice ?? null);
 }
 
 /**
- * The sound of some recordings among what `--data` names, by their names: mono at the features' rate, padded to the
+ * The sound of some clips among what `--data` names, by their names: mono at the features' rate, padded to the
  * features' length. Empty for data that holds no recordings, as preprocess makes it.
  */
 export async function recordingsNamed(
@@ -152,13 +174,16 @@ export async function recordingsNamed(
   data: string,
   names: ReadonlySet<string>,
   settings: FeatureSettings,
+  voice: VoiceSelection | null = null,
 ): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   const dir = await folderOf(data);
   if (FeatureFolder.isOne(dir)) return found;
-  const files = (await listClips(dir)).filter(({ name }) => names.has(name));
+  const { files, overlap } = await findRecordings(dir, data, false, voice);
+  const ofFiles = overlap === null ? names : new Set([...names].map(fileOfClip));
+  const some = files.filter(({ name }) => ofFiles.has(name));
   const quiet = { leftOut: () => undefined, note: () => undefined };
-  for await (const clips of readClips(engine, files, settings, quiet))
-    for (const { name, samples } of clips) found.set(name, samples);
+  for await (const clips of readClips(engine, some, settings, quiet, { overlap }))
+    for (const { name, samples } of clips) if (names.has(name)) found.set(name, samples);
   return found;
 }

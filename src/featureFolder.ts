@@ -1,114 +1,130 @@
-// A folder of features that `preprocess` makes and `train` reads:
-//   shard-00000.safetensors ...  tensor `db` (clips, mel bands, frames): log-mel in dB, float32, not scaled
-//   features.json                version, features' settings, the clips' names, labels, speakers and splits in order,
-//                                the shards with their hashes, and what was left out. Written last: without it the
-//                                folder is unfinished and is not taken for data.
-// dB are kept as they come from the GPU, so that training on them gives the same bits as on the recordings.
+// A folder of features that `preprocess` makes and `train` reads, in memory that does not grow with it:
+//   shard-00000.safetensors ...  the features of 256 files each, see featureShard.ts
+//   unfinished.json              what is being made of which files: with it, the work goes on behind the last whole shard
+//   features.json                the same, and the shards with their hashes, the labels, and what was left out. Written
+//                                last, in place of unfinished.json: without it the folder is not taken for data.
 
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FeatureSettings } from './audio/features.ts';
-import type { ClipFile } from './audio/folder.ts';
 import { printable } from './audio/names.ts';
 import { DataError } from './engine/errors.ts';
+import { shardTable } from './featureReader.ts';
+import { type ClipShape, readShard, type Shard, shardName } from './featureShard.ts';
 import type { IntakeSummary } from './intake.ts';
-import { readSafetensors, writeSafetensors } from './model/safetensors.ts';
 import type { FeatureTable } from './model/speech.ts';
-import { makeFolder, removeEmpty } from './outFolder.ts';
-import { RunFolder } from './runFolder.ts';
+import type { VoiceSelection } from './voice.ts';
 
 /** Raised when the format's meaning changes; readers refuse what they do not know. */
-const version = 1;
-const indexName = 'features.json';
-const shardName = (i: number) => `shard-${`${i}`.padStart(5, '0')}.safetensors`;
+const version = 2;
+export const indexName = 'features.json';
+export const planName = 'unfinished.json';
 
-export type StoredClip = Omit<ClipFile, 'path'>;
+/** Files of a shard: 4 MiB of the reference features if they are short, some 25 MiB if they are cut into windows. */
+export const shardFiles = 256;
 
-export interface FeatureIndex {
+/** What is made of which files. */
+export interface FeaturePlan {
   formant: number;
   kind: 'features';
-  /** Preset the settings are of, and where the recordings lay. */
-  preset: string;
+  /** Preset the settings are of, null for any, and where the recordings lay. */
+  preset: string | null;
   data: string;
   /** With maxDb null: which clips it is taken from is the training's matter. */
   settings: FeatureSettings;
-  /** Largest dB of the split `train`; null if that is empty. */
-  maxDb: number | null;
   frames: number;
+  /** Share that windows of a file have in common; null where a file is one clip. */
+  overlap: number | null;
+  voice: VoiceSelection | null;
+  files: number;
+  /** Of the files, see `fingerprint`. */
+  fingerprint: string;
+}
+
+export interface FeatureIndex extends FeaturePlan {
+  clips: number;
+  /** Of the sound that was decoded. */
+  hours: number;
   labels: string[];
   speakers: string[];
-  clips: StoredClip[];
   shards: { file: string; clips: number; sha256: string }[];
   intake: IntakeSummary;
 }
 
-const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+export const planOfFeatures = (plan: Omit<FeaturePlan, 'formant' | 'kind'>): FeaturePlan => ({
+  ...{ formant: version, kind: 'features' },
+  ...plan,
+});
 
-function isClip(c: StoredClip | null): boolean {
-  const { name, label, speaker, index, split } = c ?? ({} as Partial<StoredClip>);
-  return (
-    typeof name === 'string' &&
-    [label, speaker].every((value) => value === null || typeof value === 'string') &&
-    (index === null || Number.isFinite(index)) &&
-    (split === 'train' || split === 'test')
-  );
+export const shapeOf = ({ settings, frames }: FeaturePlan): ClipShape => [settings.nMels, frames];
+
+const isTexts = (names: unknown) => Array.isArray(names) && names.every((n) => typeof n === 'string');
+
+/** The content of an index or a plan. @throws DataError if it is damaged or of another version. */
+export async function readPlan<T extends FeaturePlan>(path: string): Promise<T> {
+  const fail = (what: string) => new DataError(`${printable(path)}: ${what}; run preprocess again`);
+  let plan: T;
+  try {
+    plan = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw fail((error as Error).message);
+  }
+  if (plan?.kind !== 'features') throw fail('is no index of features');
+  if (plan.formant !== version) throw fail(`format version ${plan.formant}, this formant reads ${version}`);
+  const { settings, frames, files, fingerprint } = plan;
+  if (
+    ![frames, files].every(Number.isSafeInteger) ||
+    settings === null ||
+    typeof settings !== 'object' ||
+    typeof fingerprint !== 'string'
+  )
+    throw fail('is damaged');
+  return plan;
 }
 
 export class FeatureFolder {
   readonly dir: string;
   readonly index: FeatureIndex;
+  /** The shards, once they were looked at. */
+  #shards: readonly Shard[] | null;
 
-  private constructor(dir: string, index: FeatureIndex) {
+  constructor(dir: string, index: FeatureIndex, shards: readonly Shard[] | null = null) {
     this.dir = dir;
     this.index = index;
+    this.#shards = shards;
   }
 
   /** Whether a folder is one of features. @throws DataError for one that `preprocess` did not finish. */
   static isOne(dir: string): boolean {
     if (existsSync(join(dir, indexName))) return true;
-    if (!existsSync(join(dir, shardName(0))) && !existsSync(join(dir, `.${shardName(0)}.partial`)))
-      return false;
+    if (![planName, shardName(0)].some((name) => existsSync(join(dir, name)))) return false;
     throw new DataError(
-      `${printable(dir)}: holds shards but no ${indexName}: preprocess was interrupted; delete it and run that again`,
+      `${printable(dir)}: holds shards but no ${indexName}: preprocess was interrupted; give its command again, and it ` +
+        'goes on where it stopped',
     );
   }
 
   /** @throws DataError if the index is damaged or of another version. */
   static async open(dir: string): Promise<FeatureFolder> {
     const path = join(dir, indexName);
-    let index: FeatureIndex;
-    try {
-      index = JSON.parse(await readFile(path, 'utf8'));
-    } catch (error) {
-      throw new DataError(`${printable(path)}: ${(error as Error).message}; run preprocess again`);
-    }
-    const fail = (what: string) => {
-      throw new DataError(`${printable(path)}: ${what}; run preprocess again`);
-    };
-    if (index?.kind !== 'features') fail('is no index of features');
-    if (index.formant !== version) fail(`format version ${index.formant}, this formant reads ${version}`);
-    const { clips, shards, settings, frames, intake, labels, speakers } = index;
+    const index = await readPlan<FeatureIndex>(path);
+    const { clips, shards, intake, labels, speakers } = index;
     const good =
-      [clips, shards, intake?.leftOut].every(Array.isArray) &&
-      settings !== null &&
-      typeof settings === 'object' &&
-      Number.isSafeInteger(frames) &&
-      shards.every((s) => /^shard-\d+\.safetensors$/.test(s?.file) && s.clips > 0) &&
-      shards.reduce((n, s) => n + s.clips, 0) === clips.length &&
-      clips.every(isClip) &&
-      [labels, speakers].every((names) => Array.isArray(names) && names.every((n) => typeof n === 'string'));
-    if (!good) fail('is damaged');
+      [shards, intake?.leftOut, intake?.notes].every(Array.isArray) &&
+      shards.every((s) => /^shard-\d+\.safetensors$/.test(s?.file) && s.clips >= 0) &&
+      shards.reduce((n, s) => n + s.clips, 0) === clips &&
+      [labels, speakers].every(isTexts);
+    if (!good) throw new DataError(`${printable(path)}: is damaged; run preprocess again`);
     return new FeatureFolder(dir, index);
   }
 
   /**
-   * All features, if they were made with these settings.
+   * All features, if they were made with these settings, read from the disk as they are asked for.
    * @throws DataError naming the setting that differs, or the shard that is missing or damaged.
    */
   async table(wanted: FeatureSettings): Promise<FeatureTable> {
-    const { settings, clips, shards } = this.index;
+    const { settings, shards, frames } = this.index;
     const other = (Object.keys(wanted) as (keyof FeatureSettings)[]).filter(
       (key) => key !== 'maxDb' && settings[key] !== wanted[key],
     );
@@ -118,91 +134,11 @@ export class FeatureFolder {
           `${other.map((k) => `${k} ${settings[k]} where this model takes ${wanted[k]}`).join(', ')}; ` +
           'preprocess the recordings for its preset',
       );
-    const db: Float32Array[] = [];
-    for (const shard of shards) db.push(...(await this.#shard(shard)));
-    return { clips: clips.map(({ name, label, index, split }) => ({ name, label, index, split })), db };
-  }
-
-  async #shard({ file, clips, sha256 }: FeatureIndex['shards'][number]): Promise<Float32Array[]> {
-    const path = join(this.dir, file);
-    const again = 'restore it, or run preprocess again';
-    let bytes: Uint8Array;
-    try {
-      bytes = await readFile(path);
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw new DataError(`${printable(path)}: ${code === 'ENOENT' ? 'is missing' : message}; ${again}`);
-    }
-    const { settings, frames } = this.index;
-    const shape = [clips, settings.nMels, frames];
-    if (hashOf(bytes) !== sha256)
-      throw new DataError(
-        `${printable(path)}: is damaged, its content is not what preprocess wrote; ${again}`,
-      );
-    const found = readSafetensors(bytes, printable(path)).tensors.get('db');
-    if (!(found?.data instanceof Float32Array) || `${found.shape}` !== `${shape}`)
-      throw new DataError(`${printable(path)}: holds no db of (${shape.join(', ')}); ${again}`);
-    const size = settings.nMels * frames;
-    const { data } = found;
-    return Array.from({ length: clips }, (_, i) => data.slice(i * size, (i + 1) * size));
-  }
-}
-
-/** Clips of a shard: 16 MiB of the reference features. */
-const shardClips = 1024;
-
-/** Writes a folder of features, a chunk at a time. */
-export class FeatureWriter {
-  readonly #folder: RunFolder;
-  readonly #nMels: number;
-  /** Folders that were made for this. */
-  readonly #made: readonly string[];
-  readonly #shards: FeatureIndex['shards'] = [];
-  #waiting: Float32Array[] = [];
-
-  private constructor(folder: RunFolder, made: readonly string[], nMels: number) {
-    this.#folder = folder;
-    this.#made = made;
-    this.#nMels = nMels;
-  }
-
-  /** @throws DataError if the folder holds something, or cannot be made. */
-  static async create(dir: string, nMels: number): Promise<FeatureWriter> {
-    await RunFolder.checkVacant(dir);
-    return new FeatureWriter(new RunFolder(dir), await makeFolder(dir), nMels);
-  }
-
-  async add(db: readonly Float32Array[]): Promise<void> {
-    this.#waiting.push(...db);
-    while (this.#waiting.length >= shardClips) await this.#write(shardClips);
-  }
-
-  /** Writes the rest and the index: from now on the folder is data. */
-  async finish(index: Omit<FeatureIndex, 'formant' | 'kind' | 'shards'>): Promise<void> {
-    if (this.#waiting.length > 0) await this.#write(this.#waiting.length);
-    const whole: FeatureIndex = { formant: version, kind: 'features', ...index, shards: this.#shards };
-    await this.#folder.write(indexName, `${JSON.stringify(whole, null, 1)}\n`);
-  }
-
-  async #write(clips: number): Promise<void> {
-    const some = this.#waiting.splice(0, clips);
-    const size = some[0].length;
-    const data = new Float32Array(clips * size);
-    some.forEach((values, i) => {
-      data.set(values, i * size);
-    });
-    const file = shardName(this.#shards.length);
-    const shape = [clips, this.#nMels, size / this.#nMels];
-    const bytes = writeSafetensors({ db: { data, shape } }, { formant: `${version}`, kind: 'features' });
-    await this.#folder.write(file, bytes);
-    this.#shards.push({ file, clips, sha256: hashOf(bytes) });
-  }
-
-  /** Removes what was written, for a command that is stopped. */
-  async discard(): Promise<void> {
-    for (const name of readdirSync(this.#folder.dir))
-      if (/^\.?shard-\d+\.safetensors(\.partial)?$/.test(name))
-        await rm(this.#folder.path(name), { force: true });
-    await removeEmpty(this.#made);
+    const found: Shard[] = [];
+    if (!this.#shards)
+      for (const { file, sha256 } of shards)
+        found.push(await readShard(join(this.dir, file), shapeOf(this.index), sha256));
+    this.#shards ??= found;
+    return shardTable(this.#shards, settings.nMels * frames);
   }
 }

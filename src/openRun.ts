@@ -1,6 +1,7 @@
 // A run that is done or under way, opened to look at: its model, and the data it was trained on or other data, in the
 // model's terms: scaled as its examples are, labels as it counts them.
 
+import { isCommonVoice } from './audio/commonVoice.ts';
 import { type DataSource, openData } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import type { IntakeSummary } from './intake.ts';
@@ -8,12 +9,15 @@ import { buildModel, type ModelFile } from './model/checkpoint.ts';
 import { type Dataset, relabelled } from './model/dataset.ts';
 import type { Vae } from './model/vae.ts';
 import { RunFolder } from './runFolder.ts';
+import type { VoiceSelection } from './voice.ts';
 
 export interface OpenRun {
   readonly folder: RunFolder;
   readonly file: ModelFile;
   /** What `--data` was: digits, or a path. */
   readonly data: string;
+  /** What was taken of a release of Common Voice; null for all of it, and for other data. */
+  readonly voice: VoiceSelection | null;
   model(engine: Engine): Vae;
   /** The data before it is read; see `dataset`. */
   source(data?: string, strict?: boolean): Promise<DataSource>;
@@ -29,12 +33,19 @@ export interface OpenRun {
 export async function openRun(dir: string): Promise<OpenRun> {
   const folder = await RunFolder.open(dir);
   const { file, name } = await folder.model();
-  const stored = (await folder.config()) as { data: string };
-  const source = (other?: string, strict?: boolean) => openData(other ?? stored.data, strict);
+  const stored = (await folder.config()) as { data: string; voice?: VoiceSelection };
+  const voice = stored.voice ?? null;
+  // Other recordings are all taken, and labelled as the run's were.
+  const labels = voice?.labels && { labels: voice.labels };
+  const source = async (other?: string, strict?: boolean) => {
+    if (other === undefined) return openData(stored.data, { strict, voice });
+    return openData(other, { strict, voice: labels && (await isCommonVoice(other)) ? labels : null });
+  };
   return {
     folder,
     file,
     data: stored.data,
+    voice,
     model: (engine) => buildModel(engine, file, name),
     source,
     dataset: async (engine, other, strict) => {

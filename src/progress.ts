@@ -1,4 +1,4 @@
-// The progress of a training run on standard error: a bar on a terminal, a line an epoch elsewhere.
+// The progress of a training run, and of what comes before it, on standard error: a bar on a terminal, lines elsewhere.
 
 import { Presets, SingleBar } from 'cli-progress';
 import { say } from './command.ts';
@@ -77,4 +77,61 @@ export function duration(seconds: number): string {
   const hours = Math.floor(s / 3600);
   const minutes = Math.floor(s / 60) % 60;
   return hours > 0 ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
+}
+
+/** Milliseconds between two lines where there is no terminal. */
+const lineEvery = 10_000;
+
+/** The progress through files of sound on standard error: hours done, how fast, time left. */
+export class SoundProgress {
+  readonly #bar: SingleBar | null;
+  readonly #total: number;
+  readonly #begun = performance.now();
+  readonly #todo: number;
+  #files: number;
+  #hours = 0;
+  /** Of this process: files and hours. */
+  #own = { files: 0, hours: 0 };
+  #said = performance.now();
+
+  /** @param done files that are done already @param total all files @param shown whether there is anything to do */
+  constructor(done: number, total: number, shown: boolean) {
+    this.#files = done;
+    this.#total = total;
+    this.#todo = total - done;
+    const format =
+      '{bar} {percentage}% | {value} of {total} clips | {hours} h | {rate} x real time | {left} left';
+    this.#bar =
+      shown && process.stderr.isTTY
+        ? new SingleBar(
+            { format, barsize: 20, hideCursor: true, clearOnComplete: true, fps: 4 },
+            Presets.shades_classic,
+          )
+        : null;
+    this.#bar?.start(total, done, { hours: '0.00', rate: '-', left: '-' });
+  }
+
+  /** Sound of files that were done before. */
+  before(seconds: number): void {
+    this.#hours += seconds / 3600;
+  }
+
+  /** One more file. */
+  file(seconds: number): void {
+    this.#files++;
+    this.#own.files++;
+    this.#own.hours += seconds / 3600;
+    this.#hours += seconds / 3600;
+    const passed = performance.now() - this.#begun;
+    const left = duration(((this.#todo - this.#own.files) * passed) / this.#own.files / 1000);
+    const [hours, rate] = [this.#hours.toFixed(2), ((3.6e6 * this.#own.hours) / passed).toFixed(0)];
+    this.#bar?.update(this.#files, { hours, rate, left });
+    if (this.#bar || performance.now() - this.#said < lineEvery) return;
+    this.#said = performance.now();
+    say(`${this.#files} of ${this.#total} clips, ${hours} h of sound, ${rate} x real time, ${left} left`);
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+  }
 }

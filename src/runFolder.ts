@@ -94,21 +94,22 @@ export class RunFolder {
   }
 
   /**
-   * Keeps a second process from training in this folder. A lock left by a process that is gone is taken over.
+   * Keeps a second process from working in this folder. A lock left by a process that is gone is taken over.
+   * @param doing what is done in it, for the error
    * @returns what removes the lock
    * @throws DataError if a running process holds it.
    */
-  async lock(): Promise<() => Promise<void>> {
+  async lock(doing = 'training'): Promise<() => Promise<void>> {
     const path = this.path('.lock');
     const holder = Number(await readFile(path, 'utf8').catch(() => ''));
     if (holder > 0 && holder !== process.pid && isRunning(holder))
       throw new DataError(
-        `${this.dir}: process ${holder} is training in this folder; wait for it, or stop it`,
+        `${this.dir}: process ${holder} is ${doing} in this folder; wait for it, or stop it`,
       );
     await rm(path, { force: true });
     const file = await open(path, 'wx').catch(() => {
       throw new DataError(
-        `${this.dir}: another process has just begun to train in this folder; stop it first`,
+        `${this.dir}: another process has just begun ${doing} in this folder; stop it first`,
       );
     });
     await file.writeFile(`${process.pid}`);

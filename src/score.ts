@@ -22,7 +22,7 @@ import { type AnomalyScores, anomalyScores, auroc, quantile, trainingNats } from
 import { type Dataset, inMemory, relabelled, type Split, spread } from './model/dataset.ts';
 import { isImage } from './model/inputs.ts';
 import { mostSamples } from './model/posterior.ts';
-import { datasetOf } from './model/speech.ts';
+import { datasetOf, type FeatureTable } from './model/speech.ts';
 import { type OpenRun, openRun } from './openRun.ts';
 import { type Item, imageItems, soundItems } from './scoreItems.ts';
 import { columns } from './table.ts';
@@ -148,13 +148,25 @@ async function trainingData(
   const table = await source.table?.(engine, features);
   if (!table)
     throw new DataError('--data: these are images, and the model takes sound; give its training data');
-  const frames = table.db[0].length / features.nMels;
-  const levels = table.db
-    .filter((_, i) => table.clips[i].split === 'train')
-    .map((db) => featureLevel(db, frames));
-  const level = levels.reduce((a, b) => a + b, 0) / levels.length;
-  const db = table.db.map((values) => atLevel(values, frames, level));
-  const made = datasetOf({ clips: table.clips, db }, features, config.validation).data;
+  const frames = table.size / features.nMels;
+  const read = table.reader((db) => db);
+  const dbOf = (i: number) => {
+    const db = new Float32Array(table.size);
+    read(i, db, 0);
+    return db;
+  };
+  let [sum, count] = [0, 0];
+  for (const [i, { split }] of table.clips.entries()) {
+    if (split !== 'train') continue;
+    sum += featureLevel(dbOf(i), frames);
+    count++;
+  }
+  const level = sum / count;
+  const levelled: FeatureTable = {
+    ...table,
+    reader: (scale) => (i, into, at) => into.set(atLevel(dbOf(i), frames, level).map(scale), at),
+  };
+  const made = datasetOf(levelled, features, config.validation).data;
   const data = config.model === 'cvae' ? relabelled(made, run.file.labels) : made;
   return { data, train: spread(data.train, mostTraining), level };
 }

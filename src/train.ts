@@ -41,9 +41,11 @@ import { figure } from './progress.ts';
 import { writeReport } from './report.ts';
 import { RunFolder } from './runFolder.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
+import { flagsOf, type VoiceFlags, type VoiceSelection, voiceSelection, withVoiceFlags } from './voice.ts';
 
 export interface TrainOptions
   extends CommonOptions,
+    VoiceFlags,
     Partial<
       Pick<TrainConfig, 'model' | 'epochs' | 'batch' | 'seed' | 'lr' | 'likelihood' | 'weight' | 'beta'>
     > {
@@ -63,11 +65,11 @@ export interface TrainOptions
 const configFlags = ['model', 'epochs', 'batch', 'seed', 'lr', 'likelihood', 'weight', 'beta'] as const;
 
 export function train() {
-  return newCommand('train', 'train a VAE or CVAE on recordings or images; writes a run folder')
+  const command = newCommand('train', 'train a VAE or CVAE on recordings or images; writes a run folder')
     .option(
       '--data <digits|fsdd|mnist|DIR>',
-      'the embedded digits; fsdd or mnist, downloaded once; a folder of WAVs, of MNIST’s files, or one that preprocess ' +
-        'made (default: digits)',
+      'the embedded digits; fsdd or mnist, downloaded once; a folder of WAVs and MP3s, a release of Common Voice, MNIST’s ' +
+        'files, or what preprocess made (default: digits)',
     )
     .addOption(new Option('--model <kind>', 'default: cvae for the demo, else vae').choices(modelKinds))
     .addOption(
@@ -97,17 +99,17 @@ export function train() {
     .option('--no-tune', 'take the kernels as they are, measure none (also FORMANT_TUNE=off)')
     .option('--report-every <n>', 'write report.html each n epochs too, not at the end alone', wholeNumber(1))
     .option('--no-report', 'write no report.html at the end (also FORMANT_REPORT=off)')
-    .option('--strict', 'the first bad file is an error, none is left out')
-    .action(async (options: TrainOptions) => {
-      const result = await runTrain(options);
-      const { test } = result;
-      const figures = test ? `: test ${figure(test)}, KL ${test.kl.toFixed(2)} nats` : '';
-      const reported = result.report === null ? '' : `\nreport: ${result.report}`;
-      const how = result.finished
-        ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}${reported}`
-        : `stopped at step ${result.step}; go on with: --resume ${JSON.stringify(result.run)}`;
-      print(options, result, how);
-    });
+    .option('--strict', 'the first bad file is an error, none is left out');
+  return withVoiceFlags(command).action(async (options: TrainOptions) => {
+    const result = await runTrain(options);
+    const { test } = result;
+    const figures = test ? `: test ${figure(test)}, KL ${test.kl.toFixed(2)} nats` : '';
+    const reported = result.report === null ? '' : `\nreport: ${result.report}`;
+    const how = result.finished
+      ? `trained ${result.epoch} epochs, ${result.step} steps${figures}\nrun folder: ${result.run}${reported}`
+      : `stopped at step ${result.step}; go on with: --resume ${JSON.stringify(result.run)}`;
+    print(options, result, how);
+  });
 }
 
 /** The whole of `formant train`. */
@@ -117,7 +119,8 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult & { i
   if (options.resume !== undefined) return resume(options, options.resume);
   // Wrong flags are said before the data is looked at, which then decides what is left open.
   if (options.preset !== undefined) configOf(options, options.preset);
-  const source = await openData(options.data ?? 'digits', options.strict);
+  const voice = voiceSelection(options);
+  const source = await openData(options.data ?? 'digits', { strict: options.strict, voice });
   const config = configOf(options, options.preset ?? defaultPreset(options, source.kind));
   if (presetData(config.preset) !== source.kind)
     throw new UsageError(
@@ -136,7 +139,12 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult & { i
     const info: ModelInfo = { config, features, labels: [...data.labels] };
     const unlock = await folder.lock();
     try {
-      await writeConfig(folder, { ...info, data: where, recordings: recordingsOf(data) });
+      await writeConfig(folder, {
+        ...info,
+        data: where,
+        ...(voice && { voice }),
+        recordings: recordingsOf(data),
+      });
       return { ...(await start(options, engine, folder, info, data, null)), intake: source.intake };
     } finally {
       await unlock();
@@ -147,6 +155,8 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult & { i
 /** config.json: the effective configuration, and what the run was trained on. */
 interface StoredConfig extends ModelInfo {
   data: string;
+  /** What was taken of a release of Common Voice, if not all. */
+  voice?: VoiceSelection;
   recordings: ReturnType<typeof recordingsOf>;
 }
 
@@ -193,11 +203,14 @@ function configOf(options: TrainOptions, preset: string): TrainConfig {
 }
 
 async function resume(options: TrainOptions, dir: string): Promise<TrainResult & { intake: IntakeSummary }> {
-  const refused = [...configFlags, 'data', 'preset', 'out', 'set'].filter(
-    (k) => k !== 'epochs' && options[k as keyof TrainOptions] !== undefined,
-  );
+  const refused = [
+    ...[...configFlags, 'data', 'preset', 'out', 'set']
+      .filter((k) => k !== 'epochs' && options[k as keyof TrainOptions] !== undefined)
+      .map((k) => `--${k}`),
+    ...flagsOf(voiceSelection(options) ?? {}),
+  ];
   if (refused.length > 0)
-    throw new UsageError(`--resume goes on with the run's own settings; leave out --${refused.join(', --')}`);
+    throw new UsageError(`--resume goes on with the run's own settings; leave out ${refused.join(', ')}`);
   const folder = await RunFolder.open(dir);
   const stored = (await folder.config()) as unknown as StoredConfig;
   const { bytes, name } = await folder.readCheckpoint('last');
@@ -212,7 +225,7 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult &
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  const source = await openData(stored.data, options.strict);
+  const source = await openData(stored.data, { strict: options.strict, voice: stored.voice ?? null });
   return withEngine(options, async (engine) => {
     const { features } = from.info;
     const { data } = await source.dataset(engine, features, config.validation);

@@ -9,13 +9,16 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeWav, encodeWav } from '../src/audio/wav.ts';
+import { readShard } from '../src/featureShard.ts';
 import { commandsIn, root } from './launch.ts';
 
 let dir: string;
@@ -156,7 +159,9 @@ describe('preprocess', () => {
     expect(result).toMatchObject({ out: features(), labels: ['0', '1'], finished: true });
     expect(result.intake.leftOut).toHaveLength(6);
     const index = JSON.parse(readFileSync(join(features(), 'features.json'), 'utf8'));
-    expect(index.clips.map((c: { name: string }) => c.name)).toEqual(
+    const shape = [index.settings.nMels, index.frames] as const;
+    const { clips } = await readShard(join(features(), 'shard-00000.safetensors'), shape);
+    expect(clips.map((c) => c.name)).toEqual(
       expect.arrayContaining([names.odd, '1_twice_7.wav', '1_twice_7.WAV']),
     );
     expect(index.speakers).toEqual(expect.arrayContaining(['twice', 'gbf1']));
@@ -197,7 +202,7 @@ describe('preprocess', () => {
     [
       'of another version',
       index((i) => Object.assign(i, { formant: 9 })),
-      /features\.json: format version 9, this formant reads 1/,
+      /features\.json: format version 9, this formant reads 2/,
     ],
     [
       'with other settings',
@@ -211,14 +216,12 @@ describe('preprocess', () => {
     ],
     [
       'with an index of other things',
-      index((i) => Object.assign(i, { clips: [] })),
+      index((i) => Object.assign(i, { shards: [] })),
       /features\.json: is damaged/,
     ],
     [
       'with labels that are no names',
-      index((i) => {
-        for (const clip of i.clips as { label: unknown }[]) clip.label = 3;
-      }),
+      index((i) => Object.assign(i, { labels: [3] })),
       /features\.json: is damaged/,
     ],
     ['without a shard', (path) => rmSync(shard(path)), /shard-00000\.safetensors: is missing/],
@@ -230,6 +233,11 @@ describe('preprocess', () => {
         writeFileSync(shard(path), bytes);
       },
       /shard-00000\.safetensors: is damaged/,
+    ],
+    [
+      'with a shard cut short',
+      (path) => truncateSync(shard(path), 100_000),
+      /shard-00000\.safetensors: is damaged, its content is not what preprocess wrote; restore it/,
     ],
     ['that was not finished', (path) => rmSync(join(path, 'features.json')), /preprocess was interrupted/],
   ];
@@ -248,18 +256,30 @@ describe('preprocess', () => {
 
   test('nothing is overwritten; --strict asks for a clean preprocess', async () => {
     const over = await run('preprocess', '--data', good, '--out', features());
-    expect([over.code, over.stderr]).toEqual([1, expect.stringMatching(/nothing is overwritten/)]);
+    expect([over.code, over.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /holds features of other recordings than .*good \(files \d+, now \d+\); nothing is overw/,
+      ),
+    ]);
     const strict = await run('train', '--data', features(), ...tiny, '--strict');
     expect([strict.code, strict.stderr]).toEqual([1, expect.stringMatching(/preprocess left out 6 files/)]);
     const usage = await run('preprocess', '--data', good);
     expect([usage.code, usage.stderr]).toEqual([2, expect.stringMatching(/required option '--out/)]);
   });
 
-  test('Ctrl-C leaves nothing that looks like data', async () => {
-    const many = join(dir, 'thousands');
+  test('what Ctrl-C stops stays, is not taken for data, and ends with the same bytes', async () => {
+    const many = join(dir, 'many-files');
     mkdirSync(many);
     const sound = readFileSync(join(good, readdirSync(good)[0]));
-    for (let i = 0; i < 3000; i++) writeFileSync(join(many, `0_x_${i}.wav`), sound);
+    for (let i = 0; i < 600; i++) writeFileSync(join(many, `0_x_${i}.wav`), i % 100 ? sound : 'no sound');
+    const whole = join(dir, 'whole');
+    expect((await run('preprocess', '--data', many, '--out', whole)).code).toBe(0);
+    expect(readdirSync(whole).sort()).toEqual([
+      'features.json',
+      ...[0, 1, 2].map((i) => `shard-0000${i}.safetensors`),
+    ]);
+
     const out = join(dir, 'stopped');
     const { child, ended } = launch('preprocess', '--data', many, '--out', out, '--json');
     const watch = setInterval(() => {
@@ -270,8 +290,24 @@ describe('preprocess', () => {
     const { code, stdout, stderr } = await ended;
     clearInterval(watch);
     expect(code, stderr).toBe(130);
-    expect(stderr).toMatch(/\nstopping, nothing will be kept; press Ctrl-C again to stop at once\n/);
+    expect(stderr).toMatch(/\nstopping; what is done stays; press Ctrl-C again to stop at once\n/);
     expect(JSON.parse(stdout).finished).toBe(false);
-    expect(existsSync(out)).toBe(false);
+    expect(existsSync(join(out, 'shard-00002.safetensors'))).toBe(false);
+    const early = await run('train', '--data', out, ...tiny);
+    expect([early.code, early.stderr]).toEqual([1, expect.stringMatching(/give its command again/)]);
+    const other = await run('preprocess', '--data', good, '--out', out);
+    expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/other recordings than .*good/)]);
+
+    // What a power cut may leave, too.
+    const first = statSync(join(out, 'shard-00000.safetensors')).mtimeMs;
+    writeFileSync(join(out, '.shard-00001.safetensors.partial'), 'half');
+    writeFileSync(join(out, '.lock'), '999999999');
+    const again = await run('preprocess', '--data', many, '--out', out, '--json');
+    expect(again.code, again.stderr).toBe(0);
+    expect(JSON.parse(again.stdout)).toMatchObject({ clips: 594, finished: true });
+    expect(JSON.parse(again.stdout).intake.leftOut).toHaveLength(6);
+    expect(statSync(join(out, 'shard-00000.safetensors')).mtimeMs).toBe(first);
+    for (const name of readdirSync(whole))
+      expect(readFileSync(join(out, name)).equals(readFileSync(join(whole, name))), name).toBe(true);
   });
 });

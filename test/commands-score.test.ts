@@ -217,7 +217,7 @@ describe('score', () => {
 
   test.each([
     [['bad.wav', '--run', 'sound'], 1, /bad.wav: 0 of 1 items; left out: 1 \(1 damaged\); none is left/],
-    [['png', '--run', 'sound'], 1, /png: holds no .wav file, but files: 4 .png/],
+    [['png', '--run', 'sound'], 1, /png: holds no .wav or .mp3 file, but files: 4 .png/],
     [['wav', '--run', 'images'], 1, /wav: holds no .png file and none of MNIST's; give a folder of images/],
     [['png', '--run', 'images', '--anomalies', 'bad.wav'], 1, /of the anomalies none is left/],
     [['png', '--run', 'images', '--quantile', '1.1'], 2, /give a number from 0 to 1/],

@@ -48,16 +48,17 @@ export async function readExamples(
   what: string,
 ): Promise<Examples> {
   const intake = new Intake(files.length, 'clips', false);
-  const { clips, db } = await featureTable(
+  const { clips, size, reader } = await featureTable(
     engine,
     readClips(engine, files, referenceFeatures, intake),
     referenceFeatures,
   );
   intake.end(what);
-  const size = db[0].length;
+  const read = reader((db) => db);
   const x = new Float32Array(clips.length * size);
-  db.forEach((values, i) => {
-    x.set(levelled(values), i * size);
-  });
+  for (let i = 0; i < clips.length; i++) {
+    read(i, x, i * size);
+    x.set(levelled(x.subarray(i * size, (i + 1) * size)), i * size);
+  }
   return { count: clips.length, x, label: clips.map((c) => c.label as string), intake: intake.summary };
 }

@@ -21,8 +21,6 @@ export interface Clip extends ClipFile {
 export interface FileReport {
   leftOut(path: string, kind: FaultKind, reason: string): void;
   note(path: string, text: string): void;
-  /** How much of a file was decoded. */
-  decoded?(seconds: number): void;
 }
 
 export interface ClipOptions {
@@ -109,7 +107,6 @@ function take(file: ClipFile, result: Decoded | FileFault, cut: boolean, report:
       file.path,
       `Is ${(length / sampleRate).toFixed(1)} s long; its first ${mostSeconds} s are used.`,
     );
-  report.decoded?.(samples.length / sampleRate);
   return { file, decoded: result };
 }
 

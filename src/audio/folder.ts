@@ -1,4 +1,4 @@
-// A folder of WAV files to a list of clips, and clips to samples. Three layouts are known:
+// A folder of WAV and MP3 files to a list of clips. Three layouts are known (.mp3 as .wav):
 //   {label}_{speaker}_{index}.wav    the naming of FSDD (free spoken digit dataset), when every name fits it
 //   {label}/ANYTHING.wav             one level of folders as labels
 //   ANYTHING.wav                     no labels
@@ -19,12 +19,12 @@ export interface ClipFile {
   label: string | null;
   speaker: string | null;
   index: number | null;
-  split: 'train' | 'test';
+  split: 'train' | 'valid' | 'test';
 }
 
 type Unsplit = Omit<ClipFile, 'split'>;
 
-const FSDD_NAME = /^(.+)_([^_]+)_(\d+)\.wav$/is;
+const FSDD_NAME = /^(.+)_([^_]+)_(\d+)\.(?:wav|mp3)$/is;
 const FSDD_TEST_INDICES = 5; // the official split: 0 to 4
 const TEST_EVERY = 10;
 const SPLIT_FILE = 'split.json';
@@ -35,30 +35,30 @@ export function fileLabel(name: string): string | null {
 }
 
 interface Listing {
-  wavs: string[];
+  sounds: string[];
   folders: string[];
   others: string[];
 }
 
-/** Sorts the entries of one folder into WAV files, folders and the rest, each in order of name. */
+/** Sorts the entries of one folder into sound files, folders and the rest, each in order of name. */
 async function readFolder(dir: string): Promise<Listing> {
-  const listing: Listing = { wavs: [], folders: [], others: [] };
+  const listing: Listing = { sounds: [], folders: [], others: [] };
   try {
     const entries = await readdir(dir, { withFileTypes: true });
     entries.sort((a, b) => compareNames(a.name, b.name));
     for (const entry of entries) {
       if (entry.name.startsWith('.')) continue;
-      const isWav = /\.wav$/i.test(entry.name);
+      const isSound = /\.(wav|mp3)$/i.test(entry.name);
       let kind: { isFile(): boolean; isDirectory(): boolean } = entry;
       if (entry.isSymbolicLink()) {
         // A link that leads nowhere, or back to itself, is a bad file among the others: reading it says so.
         kind = await stat(join(dir, entry.name)).catch(() => ({
-          isFile: () => isWav,
+          isFile: () => isSound,
           isDirectory: () => false,
         }));
       }
       if (kind.isDirectory()) listing.folders.push(entry.name);
-      else if (kind.isFile() && isWav) listing.wavs.push(entry.name);
+      else if (kind.isFile() && isSound) listing.sounds.push(entry.name);
       else listing.others.push(entry.name);
     }
   } catch (error) {
@@ -67,14 +67,14 @@ async function readFolder(dir: string): Promise<Listing> {
   return listing;
 }
 
-/** The WAV files of every folder below `dir` that has some, without links that lead back up. */
+/** The sound files of every folder below `dir` that has some, without links that lead back up. */
 async function readLabelFolders(dir: string, folders: string[]): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   const here = join(await realpath(dir), sep);
   for (const folder of folders) {
     const path = join(dir, folder);
-    const { wavs } = await readFolder(path);
-    if (wavs.length && !here.startsWith(join(await realpath(path), sep))) found.set(folder, wavs);
+    const { sounds } = await readFolder(path);
+    if (sounds.length && !here.startsWith(join(await realpath(path), sep))) found.set(folder, sounds);
   }
   return found;
 }
@@ -84,7 +84,7 @@ function some(names: string[]): string {
   return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
-/** The error for a folder without WAV files: what it holds instead. */
+/** The error for a folder without sound files: what it holds instead. */
 function nothingFound(dir: string, { folders, others }: Listing): DataError {
   const kinds = new Map<string, number>();
   for (const name of others) {
@@ -95,21 +95,21 @@ function nothingFound(dir: string, { folders, others }: Listing): DataError {
   if (kinds.size) found.push(`files: ${some([...kinds].map(([kind, count]) => `${count} ${kind}`))}`);
   if (folders.length) found.push(`folders without any: ${some(folders)}`);
   return new DataError(
-    `${printable(dir)}: holds no .wav file, ${found.length ? `but ${found.join('; ')}` : 'it is empty'}; give a folder of WAV files, or of folders of WAV files named by label`,
+    `${printable(dir)}: holds no .wav or .mp3 file, ${found.length ? `but ${found.join('; ')}` : 'it is empty'}; give a folder of recordings, or of folders of them named by label`,
   );
 }
 
-/** Clips of a folder that holds the WAV files itself: FSDD naming if all names fit it, else no labels. */
-function flatClips(dir: string, wavs: string[]): Unsplit[] {
-  const matches = wavs.map((name) => FSDD_NAME.exec(name));
-  const odd = wavs.filter((_, i) => !matches[i]);
+/** Clips of a folder that holds the files itself: FSDD naming if all names fit it, else no labels. */
+function flatClips(dir: string, sounds: string[]): Unsplit[] {
+  const matches = sounds.map((name) => FSDD_NAME.exec(name));
+  const odd = sounds.filter((_, i) => !matches[i]);
   // A stray file would otherwise cost all the others their labels, and their place in the split, in silence.
-  if (odd.length && 2 * odd.length < wavs.length) {
+  if (odd.length && 2 * odd.length < sounds.length) {
     throw new DataError(
-      `${printable(dir)}: ${wavs.length - odd.length} of ${wavs.length} WAV files are named {label}_{speaker}_{index}.wav, but not ${some(odd)}; rename or remove these`,
+      `${printable(dir)}: ${sounds.length - odd.length} of ${sounds.length} recordings are named {label}_{speaker}_{index}.wav, but not ${some(odd)}; rename or remove these`,
     );
   }
-  return wavs.map((name, i) => {
+  return sounds.map((name, i) => {
     const [, label, speaker, index] = odd.length ? [] : matches[i]!;
     const path = join(dir, name);
     return {
@@ -124,8 +124,8 @@ function flatClips(dir: string, wavs: string[]): Unsplit[] {
 
 /** Clips of folders named by label. */
 function labelledClips(dir: string, labels: Map<string, string[]>): Unsplit[] {
-  return [...labels].flatMap(([label, wavs]) =>
-    wavs.map((file) => {
+  return [...labels].flatMap(([label, sounds]) =>
+    sounds.map((file) => {
       const path = join(dir, label, file);
       return { path, name: `${label}/${file}`, label, speaker: null, index: null };
     }),
@@ -176,30 +176,30 @@ function everyTenth(clips: Unsplit[]): ClipFile[] {
 }
 
 /**
- * Lists the WAV files (16-bit or not: they are not opened) of a folder in natural order of name.
+ * Lists the WAV and MP3 files of a folder, which are not opened, in natural order of name.
  *
  * Split: where the folder holds `split.json` with {"testSpeakers": [...]}, the clips of these speakers are test
  * and all others train; else with FSDD naming index 0-4 is test, as in FSDD's official split (so a folder may
  * hold nothing to train on); else the 1st, 11th, 21st ... clip of a label in order of name is test, except where
  * it is the label's only one.
  *
- * Throws DataError where the folder is missing, no folder, unreadable or without WAV files, where it has WAV
- * files both in itself and in folders, where only most of its names fit FSDD naming, and for a bad split.json.
+ * Throws DataError where the folder is missing, no folder, unreadable or without sound files, where it has some
+ * both in itself and in folders, where only most of its names fit FSDD naming, and for a bad split.json.
  */
 export async function listClips(dir: string): Promise<ClipFile[]> {
   const listing = await readFolder(dir);
   const labels = await readLabelFolders(dir, listing.folders);
-  if (!listing.wavs.length && !labels.size) throw nothingFound(dir, listing);
-  if (listing.wavs.length && labels.size) {
+  if (!listing.sounds.length && !labels.size) throw nothingFound(dir, listing);
+  if (listing.sounds.length && labels.size) {
     throw new DataError(
-      `${printable(dir)}: holds ${listing.wavs.length} WAV files itself and more in ${some([...labels.keys()])}; keep one or the other`,
+      `${printable(dir)}: holds ${listing.sounds.length} recordings itself and more in ${some([...labels.keys()])}; keep one or the other`,
     );
   }
   const hasSplit = listing.others.includes(SPLIT_FILE);
   const [only] = labels.keys();
   const isAround = labels.size === 1 && labels.get(only)!.every((name) => FSDD_NAME.test(name));
   if (isAround && !hasSplit) return listClips(join(dir, only));
-  const clips = labels.size ? labelledClips(dir, labels) : flatClips(dir, listing.wavs);
+  const clips = labels.size ? labelledClips(dir, labels) : flatClips(dir, listing.sounds);
   if (hasSplit) {
     const speakers = await readTestSpeakers(dir, clips);
     return clips.map((clip) => ({ ...clip, split: speakers.has(clip.speaker ?? '') ? 'test' : 'train' }));

@@ -75,17 +75,19 @@ function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 }
 
-/** The parsed header of a file and where its data starts. */
-function readHeader(bytes: Uint8Array, name: string): { header: Record<string, unknown>; dataStart: number } {
+/**
+ * Where a file's tensors start, as its first 8 bytes say.
+ * @param size bytes of the file @param name the file as errors should call it
+ * @throws CheckpointError for a file that is too short for it.
+ */
+export function safetensorsStart(bytes: Uint8Array, size: number, name: string): number {
   if (bytes.length < 8) throw damaged(name, `has ${bytes.length} bytes, fewer than the 8 of a header length`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const announced = view.getBigUint64(0, true);
-  const most = Math.min(MAX_HEADER, bytes.length - 8);
+  const most = Math.min(MAX_HEADER, size - 8);
   if (announced > most)
     throw damaged(name, `announces a header of ${announced} bytes, but ${most} at most follow`);
-  const length = Number(announced);
-  const header = parseHeader(bytes.subarray(8, 8 + length), name);
-  return { header, dataStart: 8 + length };
+  return 8 + Number(announced);
 }
 
 function checkMetadata(value: unknown, name: string): Record<string, string> {
@@ -145,6 +147,29 @@ function checkPlaces(entries: Entry[], available: number, name: string): void {
   }
 }
 
+/** What a file holds, and where: its tensors in order, their places in bytes from the end of the header. */
+export interface SafetensorsHead {
+  metadata: Record<string, string>;
+  tensors: Entry[];
+}
+
+/**
+ * Reads the beginning of a safetensors file, up to `safetensorsStart`.
+ * @param size bytes of the file
+ * @throws CheckpointError as `readSafetensors`.
+ */
+export function readSafetensorsHead(head: Uint8Array, size: number, name: string): SafetensorsHead {
+  const start = safetensorsStart(head, size, name);
+  const header = parseHeader(head.subarray(8, start), name);
+  const metadata = Object.hasOwn(header, METADATA) ? checkMetadata(header[METADATA], name) : {};
+  const tensors: Entry[] = [];
+  for (const [tensor, value] of Object.entries(header))
+    if (tensor !== METADATA) tensors.push(checkEntry(tensor, value, name));
+  tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  checkPlaces(tensors, size - start, name);
+  return { metadata, tensors };
+}
+
 /**
  * Reads a safetensors file held in memory. Tensors come as copies, in the order of their data.
  * `name` is the file as errors should call it. F16 and BF16 are widened to Float32Array, BOOL is Uint8Array of
@@ -156,14 +181,8 @@ export function readSafetensors(
   bytes: Uint8Array,
   name: string,
 ): { tensors: Map<string, StoredTensor>; metadata: Record<string, string> } {
-  const { header, dataStart } = readHeader(bytes, name);
-  const metadata = Object.hasOwn(header, METADATA) ? checkMetadata(header[METADATA], name) : {};
-  const entries: Entry[] = [];
-  for (const [tensor, value] of Object.entries(header)) {
-    if (tensor !== METADATA) entries.push(checkEntry(tensor, value, name));
-  }
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  checkPlaces(entries, bytes.length - dataStart, name);
+  const { metadata, tensors: entries } = readSafetensorsHead(bytes, bytes.length, name);
+  const dataStart = safetensorsStart(bytes, bytes.length, name);
   const tensors = new Map<string, StoredTensor>();
   for (const { tensor, dtype, shape, begin, end } of entries) {
     const own = new Uint8Array(end - begin); // aligned for any dtype, as a view into the file need not be

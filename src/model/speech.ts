@@ -1,11 +1,11 @@
 // From clips to training data: features on the GPU in batches, the training split's maximum as the top of the scale,
 // labels to indices, and a validation part held out of the training split where one is wanted. Clips come in chunks and
-// only their features are kept: 16 KiB a clip for the reference features.
+// only their features are kept, in memory (16 KiB a clip for the reference features) or where else a table has them.
 
-import { type FeatureSettings, fitLength, logMel, referenceFeatures } from '../audio/features.ts';
+import { type FeatureSettings, fitLength, frameCount, logMel, referenceFeatures } from '../audio/features.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DataError } from '../engine/errors.ts';
-import { type Dataset, inMemory, type Split } from './dataset.ts';
+import type { Dataset, ReadExample, Split } from './dataset.ts';
 import { presetData } from './presets.ts';
 
 /** What a clip's name tells. */
@@ -13,7 +13,7 @@ export interface ClipInfo {
   name: string;
   label: string | null;
   index: number | null;
-  split: 'train' | 'test';
+  split: 'train' | 'valid' | 'test';
   speaker?: string | null;
 }
 
@@ -24,8 +24,16 @@ export interface SpeechClip extends ClipInfo {
 
 /** Features of many clips: log-mel in dB, not scaled, (mel bands, frames) each. */
 export interface FeatureTable {
-  clips: ClipInfo[];
-  db: Float32Array[];
+  readonly clips: readonly ClipInfo[];
+  /** Values of a clip. */
+  readonly size: number;
+  /** The largest dB of each clip. */
+  readonly peaks: ArrayLike<number>;
+  /**
+   * How clips are read, each value turned by `scale`. Called once: a table in memory is scaled where it lies.
+   * @throws DataError, when reading, where the features are no longer what they were.
+   */
+  reader(scale: (db: number) => number): ReadExample;
 }
 
 /** All at once, or in chunks as they are read. */
@@ -62,13 +70,20 @@ export async function featureTable(
   clips: Clips,
   settings: FeatureSettings,
 ): Promise<FeatureTable> {
-  const table: FeatureTable = { clips: [], db: [] };
+  const infos: ClipInfo[] = [];
+  const db: Float32Array[] = [];
   for await (const part of Symbol.asyncIterator in clips ? clips : chunks(clips)) {
-    for (const values of await clipFeatures(engine, part, settings)) table.db.push(values);
+    for (const values of await clipFeatures(engine, part, settings)) db.push(values);
     for (const { name, label, index, split, speaker } of part)
-      table.clips.push({ name, label, index, split, speaker });
+      infos.push({ name, label, index, split, speaker });
   }
-  return table;
+  return {
+    ...{ clips: infos, size: settings.nMels * frameCount(settings), peaks: db.map(loudest) },
+    reader: (scale) => {
+      for (const values of db) for (let k = 0; k < values.length; k++) values[k] = scale(values[k]);
+      return (i, into, at) => into.set(db[i], at);
+    },
+  };
 }
 
 function* chunks(clips: readonly SpeechClip[]): Generator<readonly SpeechClip[]> {
@@ -101,7 +116,7 @@ export const scaled =
     Math.min(1, Math.max(0, (db - maxDb) / dynamicRange + 1));
 
 /**
- * Training data of a table of features, which is used up: its arrays are let go as they are scaled.
+ * Training data of a table of features, which is used up: see `reader`.
  * @param settings with maxDb null: it is taken from the training split, and returned
  * @throws DataError if maxDb is to be taken from clips to train on, and none is left or all of them are silent.
  */
@@ -110,31 +125,26 @@ export function datasetOf(
   settings: FeatureSettings,
   validation: boolean,
 ): { data: Dataset; features: FeatureSettings } {
-  const { clips, db } = table;
+  const { clips, size, peaks } = table;
   const parts = divide(clips, validation);
   if (parts.train.length === 0 && settings.maxDb === null)
     throw new DataError(
-      'data: every clip is in the test split, none is left to train on (index 0 to 4 of {label}_{speaker}_{index}.wav ' +
-        'tests, unless split.json names test speakers); number more clips from 5 on',
+      'data: no clip is in the training split (index 0 to 4 of {label}_{speaker}_{index}.wav tests, unless split.json ' +
+        "names test speakers; Common Voice's dev and test are set aside); number more clips from 5 on, or ask for more speakers",
     );
-  const maxDb = settings.maxDb ?? loudest(parts.train.map((i) => db[i]));
+  const maxDb = settings.maxDb ?? parts.train.reduce((most, i) => Math.max(most, peaks[i]), silence);
   if (maxDb <= silence)
     throw new DataError('data: every clip to train on is silent; check the recordings and their level');
   const labels = [...new Set(clips.flatMap((c) => (c.label === null ? [] : [c.label])))];
-  const scale = scaled(maxDb, settings.dynamicRange);
-  const size = db[0].length;
+  const indexOf = new Map(labels.map((label, i) => [label, i]));
+  const read = table.reader(scaled(maxDb, settings.dynamicRange));
   const split = (part: readonly number[]): Split => {
-    const x = new Float32Array(part.length * size);
-    part.forEach((clip, i) => {
-      x.set(db[clip].map(scale), i * size);
-      db[clip] = new Float32Array(0);
-    });
     const label = Int32Array.from(part, (i) =>
-      clips[i].label === null ? -1 : labels.indexOf(clips[i].label as string),
+      clips[i].label === null ? -1 : (indexOf.get(clips[i].label as string) as number),
     );
     const names = part.map((i) => clips[i].name);
     const speakers = part.map((i) => clips[i].speaker ?? null);
-    return { count: part.length, read: inMemory(x, size), label, names, speakers };
+    return { count: part.length, read: (i, into, at) => read(part[i], into, at), label, names, speakers };
   };
   const data: Dataset = {
     shape: [settings.nMels, size / settings.nMels],
@@ -148,14 +158,15 @@ export function datasetOf(
 }
 
 /**
- * Indices of the clips in each part. FSDD's recordings 5 to 9 validate; where no clip has such an index, every tenth of
- * the training split.
+ * Indices of the clips in each part. Clips that are set aside to validate do so; else, where a validation part is wanted,
+ * FSDD's recordings 5 to 9, or, where no clip has such an index, every tenth of the training split.
  */
 function divide(clips: readonly ClipInfo[], validation: boolean) {
   const all = clips.map((_, i) => i);
   const test = all.filter((i) => clips[i].split === 'test');
   const rest = all.filter((i) => clips[i].split === 'train');
-  if (!validation) return { train: rest, valid: [], test };
+  const valid = all.filter((i) => clips[i].split === 'valid');
+  if (!validation || valid.length > 0) return { train: rest, valid, test };
   const indexed = (i: number) => {
     const { index } = clips[i];
     return index !== null && index >= 5 && index <= 9;
@@ -165,9 +176,9 @@ function divide(clips: readonly ClipInfo[], validation: boolean) {
   return { train: rest.filter((i, at) => !held(i, at)), valid: rest.filter(held), test };
 }
 
-/** The largest value of some features. */
-export function loudest(features: readonly Float32Array[]): number {
+/** The largest value of a clip's features. */
+export function loudest(db: Float32Array): number {
   let most = Number.NEGATIVE_INFINITY;
-  for (const f of features) for (const v of f) if (v > most) most = v;
+  for (const v of db) if (v > most) most = v;
   return most;
 }

@@ -114,7 +114,13 @@ async function makeItems(
   const pairs = await reconstructed(view, split, indices);
   const recordings = isImage(features)
     ? new Map<string, Float32Array>()
-    : await recordingsNamed(engine, run.data, new Set(indices.map((i) => split.names[i])), features);
+    : await recordingsNamed(
+        engine,
+        run.data,
+        new Set(indices.map((i) => split.names[i])),
+        features,
+        run.voice,
+      );
   const heard = (values: Float32Array[]) =>
     isImage(features) ? values.map(() => null) : waves(view, values);
   const recorded = indices.every((i) => recordings.has(split.names[i]));

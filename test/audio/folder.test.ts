@@ -43,6 +43,15 @@ async function expectDataError(call: Promise<unknown>, ...parts: string[]): Prom
 }
 
 describe('FSDD naming', () => {
+  test('MP3 as WAV', async () => {
+    await files('a_ann_1.mp3', 'b_bob_7.wav', 'b_bob_8.MP3');
+    expect((await listClips(dir)).map((c) => [c.name, c.label, c.speaker, c.split])).toEqual([
+      ['a_ann_1.mp3', 'a', 'ann', 'test'],
+      ['b_bob_7.wav', 'b', 'bob', 'train'],
+      ['b_bob_8.MP3', 'b', 'bob', 'train'],
+    ]);
+  });
+
   test('label, speaker, index; natural order; index 0-4 is test', async () => {
     await files(
       '10_ann_0.wav',
@@ -125,7 +134,7 @@ describe('FSDD naming', () => {
 
   test('a stray name among many is an error, a few that happen to fit are not', async () => {
     await files('1_ann_0.wav', '1_ann_7.wav', 'noise.wav');
-    await expectDataError(listClips(dir), dir, '2 of 3 WAV files are named', 'but not noise.wav');
+    await expectDataError(listClips(dir), dir, '2 of 3 recordings are named', 'but not noise.wav');
     await files('more.wav');
     expect((await listClips(dir)).map(({ label }) => label)).toEqual([null, null, null, null]);
   });
@@ -165,7 +174,7 @@ describe('other layouts', () => {
 
   test('files here and in folders', async () => {
     await files('a.wav', 'kick/b.wav');
-    await expectDataError(listClips(dir), dir, 'holds 1 WAV files itself and more in kick');
+    await expectDataError(listClips(dir), dir, 'holds 1 recordings itself and more in kick');
   });
 });
 
@@ -220,11 +229,11 @@ describe('folders that cannot be used', () => {
     await write('a.wav', '');
     await expectDataError(listClips(join(dir, 'a.wav')), 'is not a folder');
     await mkdir(join(dir, 'empty'));
-    await expectDataError(listClips(join(dir, 'empty')), 'holds no .wav file, it is empty');
-    await files('mp3/a.mp3', 'mp3/b.mp3', 'mp3/notes', 'mp3/sub/c.flac', 'mp3/d.wav/x.txt');
+    await expectDataError(listClips(join(dir, 'empty')), 'holds no .wav or .mp3 file, it is empty');
+    await files('ogg/a.ogg', 'ogg/b.ogg', 'ogg/notes', 'ogg/sub/c.flac', 'ogg/d.wav/x.txt');
     await expectDataError(
-      listClips(join(dir, 'mp3')),
-      'holds no .wav file, but files: 2 .mp3, 1 without an ending; folders without any: d.wav, sub',
+      listClips(join(dir, 'ogg')),
+      'holds no .wav or .mp3 file, but files: 2 .ogg, 1 without an ending; folders without any: d.wav, sub',
     );
   });
 });
