@@ -20,6 +20,8 @@ export class Stopped extends Error {
 export interface CommonOptions {
   adapter?: AdapterChoice;
   json?: boolean;
+  /** A device that is open already and stays so, for who runs several commands in one process; no adapter is chosen. */
+  device?: GPUDevice;
 }
 
 /** A command that tells errors as all do, without options. */
@@ -80,12 +82,16 @@ export function print(options: CommonOptions, result: unknown, text: string): vo
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${text}\n`);
 }
 
+/** An engine on the adapter, or the device, that the options name. */
+export const engineFor = ({ adapter, device }: CommonOptions): Promise<Engine> =>
+  openEngine({ ...(adapter && { adapter }), ...(device && { device }) });
+
 /** Opens the engine, says which adapter runs, and closes it afterwards whatever happens. */
 export async function withEngine<T>(
   options: CommonOptions,
   body: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const engine = await openEngine(options.adapter ? { adapter: options.adapter } : {});
+  const engine = await engineFor(options);
   const { name, software } = engine.adapter;
   say(
     software
@@ -123,8 +129,13 @@ export function interruption(
   };
 }
 
-/** Runs a command line to its exit code. */
-export async function execute(command: Command, argv: readonly string[]): Promise<number> {
+/** Runs a command line to its exit code, on a device that is open already if one is given. */
+export async function execute(
+  command: Command,
+  argv: readonly string[],
+  device?: GPUDevice,
+): Promise<number> {
+  for (const verb of [command, ...command.commands]) verb.setOptionValue('device', device);
   try {
     await command.parseAsync([...argv], { from: 'user' });
     return 0;

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { Option } from 'commander';
 import {
   type CommonOptions,
+  engineFor,
   interruption,
   newCommand,
   number,
@@ -17,7 +18,6 @@ import {
 import { dataName, openData } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import { CheckpointError } from './engine/errors.ts';
-import { openEngine } from './engine/node.ts';
 import type { IntakeSummary } from './intake.ts';
 import { mediumOf } from './medium.ts';
 import { type DecodedCheckpoint, decodeCheckpoint, type ModelInfo, planOf } from './model/checkpoint.ts';
@@ -273,7 +273,8 @@ async function start(
       `${data.labels.length} labels, ${config.epochs} epochs of batches of ${config.batch}`,
   );
   const { signal, dispose } = interruption('stopping after this step', 'stop without saving');
-  const reopen = () => openEngine(options.adapter ? { adapter: options.adapter } : {});
+  // Of the adapter: a device that was given is the one that was lost.
+  const reopen = () => engineFor({ adapter: options.adapter });
   try {
     const checkpointEvery = options.checkpointEvery ?? 0;
     const tune = options.tune !== false && process.env.FORMANT_TUNE !== 'off';

@@ -24,7 +24,7 @@ import { commandsIn, root } from './launch.ts';
 let dir: string;
 let good: string;
 let bad: string;
-const { launch, run } = commandsIn(() => dir);
+const { launch, run, spawned } = commandsIn(() => dir);
 
 const tiny = [
   '--preset',
@@ -153,7 +153,7 @@ describe('bad files among good ones', () => {
 describe('preprocess', () => {
   const features = () => join(dir, 'features');
   test('training on features gives the weights of training on recordings, bit for bit', async () => {
-    const made = await run('preprocess', '--data', bad, '--out', features(), '--json');
+    const made = await spawned('preprocess', '--data', bad, '--out', features(), '--json');
     expect(made.code, made.stderr).toBe(0);
     const result = JSON.parse(made.stdout);
     expect(result).toMatchObject({ out: features(), labels: ['0', '1'], finished: true });

@@ -1,6 +1,6 @@
 // interpolate as a person runs it: between files, between labels, over two latents; what is told of wrong usage and bad
-// files; what is left when it is stopped. The runs are models as they were drawn, on clips of 16 frames and small images.
-// Needs `npm run build` first (npm test does it).
+// files; what is left when it, or generate, is stopped. The runs are models as they were drawn, on clips of 16 frames and
+// small images. Needs `npm run build` first (npm test does it).
 
 import {
   cpSync,
@@ -15,12 +15,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decode, encode } from 'fast-png';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { execute } from '../src/command.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readExamples } from '../src/examples.ts';
 import { runGenerate } from '../src/generate.ts';
 import { decodeGrey, encodeGrey } from '../src/imageFile.ts';
-import { interpolate, runInterpolate } from '../src/interpolate.ts';
+import { runInterpolate } from '../src/interpolate.ts';
 import type { InputSettings } from '../src/model/inputs.ts';
 import type { TrainConfig } from '../src/model/presets.ts';
 import {
@@ -37,10 +36,12 @@ import {
   vaeConfig,
 } from '../src/node.ts';
 import { runReconstruct } from '../src/reconstruct.ts';
-import { commandsIn, root } from './launch.ts';
+import { sharedDevice } from './device.ts';
+import { commandsIn, heard, root } from './launch.ts';
 
 let dir: string;
-const { launch, run } = commandsIn(() => dir);
+let device: GPUDevice;
+const { launch, run, spawned } = commandsIn(() => dir);
 const at = (...parts: string[]) => join(dir, ...parts);
 const size = { height: 6, width: 8 };
 const sound = { ...referenceFeatures, length: 2048, nMels: 16, maxDb: 20 };
@@ -61,7 +62,8 @@ beforeAll(async () => {
   for (const i of [0, 1])
     writeFileSync(at(`${i}.png`), encodeGrey(new Random(1, 'image').uniform(i, 48), size));
   writeFileSync(at('large.png'), encode({ width: 9, height: 6, data: new Uint8Array(54), channels: 1 }));
-  const engine = await openEngine();
+  device = await sharedDevice();
+  const engine = await openEngine({ device });
   const save = async (name: string, config: TrainConfig, features: InputSettings, labels: string[]) => {
     const model = new Vae(engine, vaeConfig(config, exampleShape(features), labels.length), 3);
     const info = { config, features, labels };
@@ -83,7 +85,7 @@ const wave = (path: string) => decodeWav(readFileSync(path), path).channels[0];
 describe('between files', () => {
   test('the ends are the reconstructions; every clip, the whole walk and the strip are there', async () => {
     const args = ['--run', 'spoken', '--from', clips[0], '--to', clips[1], '--steps', '3', '--json'];
-    const { code, stdout, stderr } = await run('interpolate', ...args);
+    const { code, stdout, stderr } = await spawned('interpolate', ...args);
     expect(code, stderr).toBe(0);
     const result = JSON.parse(stdout);
     const out = join('spoken', 'walks', '0_ann_7-to-1_ann_7-1');
@@ -111,7 +113,7 @@ describe('between files', () => {
     expect(whole.slice(inWalk - 50, inWalk + 50)).toEqual(first.slice(loudest - 50, loudest + 50));
     const back = await runReconstruct(
       clips.map((name) => at(name)),
-      { run: at('spoken') },
+      { run: at('spoken'), device },
     );
     for (const [step, { out: path }] of [
       [0, back.files[0]],
@@ -128,14 +130,15 @@ describe('between files', () => {
 
   test('images, by angle: PNGs, ends as reconstructed, a strip in rows of 16, a new folder each time', async () => {
     const files = [at('0.png'), at('1.png')];
-    const way = { run: at('drawn'), from: files[0], to: files[1], mode: 'spherical', steps: 17 } as const;
+    const ends = { from: files[0], to: files[1] };
+    const way = { run: at('drawn'), device, ...ends, mode: 'spherical', steps: 17 } as const;
     const result = await runInterpolate(way);
     expect(result).not.toHaveProperty('walk');
     expect(result.out).toBe(at('drawn', 'walks', '0-to-1-1'));
     expect(readdirSync(result.out)).toHaveLength(18);
     const { width, height } = decode(readFileSync(result.picture));
     expect([width, height]).toEqual([16 * 18 - 2, 2 * 14 - 2]);
-    const back = await runReconstruct(files, { run: at('drawn') });
+    const back = await runReconstruct(files, { run: at('drawn'), device });
     const image = (path: string) => decodeGrey(readFileSync(path), path, size);
     for (const [i, step] of [0, 16].entries())
       image(result.files[step]).forEach((v, k) => {
@@ -150,10 +153,26 @@ describe('between files', () => {
 });
 
 test('between labels: from the sample of the one, at the same z', async () => {
-  const way = { run: at('spoken'), fromLabel: '0', toLabel: '1', seed: 5, steps: 2, out: at('labels') };
+  const way = {
+    run: at('spoken'),
+    device,
+    fromLabel: '0',
+    toLabel: '1',
+    seed: 5,
+    steps: 2,
+    out: at('labels'),
+  };
   const { files, ...about } = await runInterpolate(way);
   expect(about).toMatchObject({ kind: 'labels', from: '0', to: '1', seed: 5 });
-  const sample = { run: at('spoken'), label: ['0'], seed: 5, count: 1, temperature: 1, out: at('sample') };
+  const sample = {
+    run: at('spoken'),
+    device,
+    label: ['0'],
+    seed: 5,
+    count: 1,
+    temperature: 1,
+    out: at('sample'),
+  };
   const made = await runGenerate(sample);
   const [x, y] = [wave(files[0]), wave(made.files[0])];
   y.forEach((v, i) => {
@@ -164,7 +183,7 @@ test('between labels: from the sample of the one, at the same z', async () => {
 
 describe('a grid', () => {
   test('over the latents of largest KL, which the run’s data tell', async () => {
-    const way = { run: at('spoken'), grid: true, label: '1', steps: 2, range: [-1, 1] } as const;
+    const way = { run: at('spoken'), device, grid: true, label: '1', steps: 2, range: [-1, 1] } as const;
     const result = await runInterpolate({ ...way, range: [...way.range] });
     if (result.kind !== 'grid' || !result.kl) throw new Error('no figures');
     const { kl, dims } = result;
@@ -188,7 +207,7 @@ describe('a grid', () => {
   });
 
   test('over two given ones: corners of the picture differ as the decoder makes them', async () => {
-    const way = { run: at('drawn'), grid: [2, 0] as [number, number], seed: 4, steps: 3 };
+    const way = { run: at('drawn'), device, grid: [2, 0] as [number, number], seed: 4, steps: 3 };
     const result = await runInterpolate(way);
     expect(result).toMatchObject({ dims: [2, 0], kl: null, range: [-2, 2], seed: 4, label: null });
     const { width, height } = decode(readFileSync(result.picture));
@@ -218,23 +237,25 @@ test('stopped by Ctrl-C, nothing is left, and the code is 130', async () => {
   expect(existsSync(at('stopped'))).toBe(false);
 });
 
+test('generate stops at Ctrl-C with whole files, and says which', async () => {
+  const out = at('many');
+  const args = ['--run', 'spoken', '--count', '5000', '--out', 'many', '--json'];
+  const { child, ended } = launch('generate', ...args);
+  const watch = setInterval(() => {
+    if (!existsSync(out) || readdirSync(out).length === 0) return;
+    clearInterval(watch);
+    child.kill('SIGINT');
+  }, 5);
+  const { code, stdout, stderr } = await ended;
+  expect(code, stderr).toBe(0);
+  const { files } = JSON.parse(stdout);
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.length).toBeLessThan(10_000);
+  expect(readdirSync(out)).toHaveLength(files.length + 1);
+  expect(wave(at(files[files.length - 1]))).toHaveLength(2048);
+});
+
 describe('wrong usage and bad files', () => {
-  /** What is said on standard error meanwhile. */
-  const heard = async <T>(body: () => Promise<T>): Promise<{ result: T; text: string }> => {
-    const lines: string[] = [];
-    const written = vi.spyOn(process.stderr, 'write').mockImplementation((text) => lines.push(`${text}`) > 0);
-    try {
-      const result = await body();
-      return { result, text: lines.join('') };
-    } finally {
-      written.mockRestore();
-    }
-  };
-  const told = async (args: string[]) => {
-    const full = args.map((arg) => (/\.(wav|png)$|^(spoken|drawn|flat|data)$/.test(arg) ? at(arg) : arg));
-    const { result, text } = await heard(() => execute(interpolate(), full));
-    return { code: result, text };
-  };
   const spoken = ['--run', 'spoken'];
   const drawn = ['--run', 'drawn'];
   const ends = ['--from', clips[0], '--to', clips[1]];
@@ -283,9 +304,9 @@ describe('wrong usage and bad files', () => {
     [['--run', 'flat', '--grid'], 2, /this model has 1 latent dimension; a grid needs two/],
     [[...spoken, ...ends, '--out', clips[0]], 1, /0_ann_7\.wav: this is a file; give a folder/],
   ])('%j', async (args, code, message) => {
-    const found = await told(args);
-    expect(found).toEqual({ code, text: expect.stringMatching(message) });
-    expect(found.text).not.toContain('adapter:');
+    const { stderr, ...found } = await run('interpolate', ...args);
+    expect([found, stderr]).toEqual([{ code, stdout: '' }, expect.stringMatching(message)]);
+    expect(stderr).not.toContain('adapter:');
   });
 
   test.each([
@@ -303,7 +324,8 @@ describe('wrong usage and bad files', () => {
     [[...drawn, '--grid'], /or give the dimensions, --grid I,J/],
   ])('%j', async (args, message) => {
     const before = readdirSync(dir, { recursive: true }).sort();
-    expect(await told(args)).toEqual({ code: 1, text: expect.stringMatching(message) });
+    const { code, stderr } = await run('interpolate', ...args);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
     expect(readdirSync(dir, { recursive: true }).sort()).toEqual(before);
   });
 
@@ -311,10 +333,10 @@ describe('wrong usage and bad files', () => {
     const long = new Random(1, 'long').uniform(0, 16000);
     writeFileSync(at('long.wav'), encodeWav(long, 8000));
     writeFileSync(at('short.wav'), encodeWav(long.slice(0, 2048), 8000));
-    const engine = await openEngine();
-    const { result, text } = await heard(() =>
-      readExamples(engine, [at('long.wav'), at('short.wav')], sound),
-    );
+    const engine = await openEngine({ device });
+    const stderr = heard(process.stderr);
+    const result = await readExamples(engine, [at('long.wav'), at('short.wav')], sound);
+    const text = stderr();
     const x = await result.read();
     engine.close();
     expect(text).toMatch(/^note: .*long\.wav: Is 2\.00 s long; the model takes the first 0\.26 s\.\n$/);

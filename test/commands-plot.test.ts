@@ -13,7 +13,7 @@ import { idx } from './image/idxBytes.ts';
 import { commandsIn } from './launch.ts';
 
 let dir: string;
-const { run } = commandsIn(() => dir);
+const { run, spawned } = commandsIn(() => dir);
 const quick = ['--epochs', '2', '--batch', '8'];
 const tiny = ['--set', 'widths=8', 'latent=3'];
 
@@ -26,7 +26,9 @@ function images(count: number, stream: string) {
 }
 
 async function done(verb: string, ...args: string[]) {
-  const { code, stdout, stderr } = await run(verb, ...args, '--json');
+  // The built files of what is under test here.
+  const start = verb === 'train' ? run : spawned;
+  const { code, stdout, stderr } = await start(verb, ...args, '--json');
   expect(code, stderr).toBe(0);
   return { ...JSON.parse(stdout), said: stderr };
 }

@@ -10,7 +10,7 @@ import { outputNames } from '../src/reconstruct.ts';
 import { commandsIn, root } from './launch.ts';
 
 let dir: string;
-const { run } = commandsIn(() => dir);
+const { run, spawned } = commandsIn(() => dir);
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'formant-reconstruct-'));
@@ -51,7 +51,7 @@ const files = ['a/0_ann_7.wav', '1/0_ann_7.WAV', "1/it's\nü.wav"];
 
 describe('reconstruct', () => {
   test('each file at the model’s rate, as long as it was, under a name of its own', async () => {
-    const { code, stdout, stderr } = await run('reconstruct', '--run', 'vae', ...files, '--json');
+    const { code, stdout, stderr } = await spawned('reconstruct', '--run', 'vae', ...files, '--json');
     expect(code, stderr).toBe(0);
     const result = JSON.parse(stdout);
     const names = ['0_ann_7.reconstruction.wav', '0_ann_7-2.reconstruction.wav', 'it-s-ü.reconstruction.wav'];

@@ -9,15 +9,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeWav, encodeWav } from '../src/audio/wav.ts';
 import { Random } from '../src/node.ts';
 import { idx } from './image/idxBytes.ts';
-import { commandsIn, root } from './launch.ts';
+import { commandsIn, type Ended, root } from './launch.ts';
 
 let dir: string;
-const { run } = commandsIn(() => dir);
-const json = async (verb: string, ...args: string[]) => {
-  const { code, stdout, stderr } = await run(verb, ...args, '--json');
+const { run, spawned } = commandsIn(() => dir);
+const told = ({ code, stdout, stderr }: Ended) => {
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout);
 };
+const json = async (verb: string, ...args: string[]) => told(await run(verb, ...args, '--json'));
 
 /** White above or, for every second one, below. */
 const picture = (i: number) => {
@@ -106,7 +106,7 @@ const lastEpoch = (name: string) =>
 
 describe('evaluate', () => {
   test('images: the figures that training wrote, to the last digit, and more', async () => {
-    const result = await json('evaluate', '--run', 'images', '--iwae', '50');
+    const result = told(await spawned('evaluate', '--run', 'images', '--iwae', '50', '--json'));
     expect(result).toMatchObject({ split: 'test', count: 20, likelihood: 'bernoulli', constant: 0 });
     expect(result).toMatchObject(lastEpoch('images').test);
     expect(result.iwae).toBeLessThan(result.negElbo);
@@ -150,7 +150,8 @@ const scoreOf = (items: Scored[], file: string) => items.find((item) => item.fil
 
 describe('score', () => {
   test('images: strange ones first, bad files left out by name, AUROC of known anomalies', async () => {
-    const result = await json('score', 'png', 'idx', '--run', 'images', '--anomalies', 'odd');
+    const args = ['png', 'idx', '--run', 'images', '--anomalies', 'odd', '--json'];
+    const result = told(await spawned('score', ...args));
     const items: Scored[] = result.items;
     expect(items).toHaveLength(4 + 80 + 1);
     expect(items[0]).toMatchObject({ file: join('odd', 'checkered.png'), above: true, anomalous: true });

@@ -1,5 +1,5 @@
-// The commands as a person runs them: the built files in processes of their own, good and bad arguments. Needs
-// `npm run build` first (npm test does it).
+// The commands as a person runs them, good and bad arguments; what is about processes (kills, Ctrl-C, exit codes, what the
+// built files hold) in processes. Needs `npm run build` first (npm test does it).
 
 import {
   cpSync,
@@ -21,7 +21,7 @@ import { commandsIn, root } from './launch.ts';
 let dir: string;
 let data: string;
 
-const { launch, run } = commandsIn(() => dir);
+const { launch, run, spawned } = commandsIn(() => dir);
 
 const tiny = ['--set', 'channels=8,8,8', 'hidden=16', 'latent=4', '--batch', '7'];
 const train = (out: string, ...args: string[]) => [
@@ -49,7 +49,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 describe('train and generate', () => {
   test('a run leaves a complete folder, and sounds of it', async () => {
     const out = join(dir, 'run_a');
-    const trained = await run('train', ...train(out, '--epochs', '2', '--json'));
+    const trained = await spawned('train', ...train(out, '--epochs', '2', '--json'));
     expect(trained.code, trained.stderr).toBe(0);
     const result = JSON.parse(trained.stdout);
     expect(result).toMatchObject({ run: out, epoch: 2, finished: true });
@@ -75,7 +75,7 @@ describe('train and generate', () => {
     expect(JSON.parse(model.metadata.labels)).toEqual(['0', '1', '2', '3']);
 
     const sounds = join(dir, 'sounds');
-    const made = await run(
+    const made = await spawned(
       'generate',
       '--run',
       out,
@@ -139,7 +139,7 @@ describe('train and generate', () => {
     clearInterval(watch);
     expect(code, 'killed before it was done').toBe(null);
     writeFileSync(join(killed, 'metrics.jsonl'), '{"step":99,"lo', { flag: 'a' });
-    const resumed = await run('train', '--resume', killed);
+    const resumed = await spawned('train', '--resume', killed);
     expect(resumed.code, resumed.stderr).toBe(0);
     const bytes = (run: string) => readFileSync(join(run, 'model.safetensors'));
     expect(bytes(killed).equals(bytes(whole)), `killed after step ${target}`).toBe(true);
@@ -168,32 +168,6 @@ describe('train and generate', () => {
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(JSON.parse(resumed.stdout).step).toBe(4 * Number(epochs));
   });
-});
-
-test('generate stops at Ctrl-C with whole files, and says which', async () => {
-  const out = join(dir, 'many');
-  const { child, ended } = launch(
-    'generate',
-    '--run',
-    join(dir, 'run_a'),
-    '--count',
-    '5000',
-    '--out',
-    out,
-    '--json',
-  );
-  const watch = setInterval(() => {
-    if (!existsSync(out) || readdirSync(out).length === 0) return;
-    clearInterval(watch);
-    child.kill('SIGINT');
-  }, 5);
-  const { code, stdout, stderr } = await ended;
-  expect(code, stderr).toBe(0);
-  const { files } = JSON.parse(stdout);
-  expect(files.length).toBeGreaterThan(0);
-  expect(files.length).toBeLessThan(5000);
-  expect(readdirSync(out)).toHaveLength(files.length + 1);
-  expect(decodeWav(readFileSync(files[files.length - 1]), 'last').channels[0]).toHaveLength(8192);
 });
 
 /** Replaces parts of the metadata of a file of ours. */
@@ -388,7 +362,7 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
   const locked = () => {
     const path = join(dir, 'locked');
     cpSync(trained(), path, { recursive: true });
-    writeFileSync(join(path, '.lock'), `${process.pid}`);
+    writeFileSync(join(path, '.lock'), `${process.ppid}`);
     return path;
   };
   const silent = () => {
@@ -436,6 +410,18 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
     expect(readdirSync(dir).filter((name) => !before.has(name))).toEqual([]);
   });
 
+  test.each([
+    [2, ['train', '--speed', '9']],
+    [1, ['train', '--data', 'nowhere']],
+    [0, ['train', '--help']],
+  ] as const)(
+    'a process ends with %i, and says what the command here says: %j',
+    async (code, [verb, ...rest]) => {
+      const ended = await spawned(verb, ...rest);
+      expect(ended).toEqual({ ...(await run(verb, ...rest)), code });
+    },
+  );
+
   test('a label that leads elsewhere stays inside the folder', async () => {
     const out = join(dir, 'inside', 'deeper');
     const made = await run(
@@ -459,7 +445,7 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
 });
 
 test('every verb explains itself, and the bin knows them all', async () => {
-  const help = await run('cli', '--help');
+  const help = await spawned('cli', '--help');
   expect(help.code).toBe(0);
   for (const verb of [
     'train',
@@ -472,11 +458,11 @@ test('every verb explains itself, and the bin knows them all', async () => {
     'doctor',
   ]) {
     expect(help.stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
-    const own = await run(verb, '--help');
+    const own = await spawned(verb, '--help');
     expect([own.code, own.stderr]).toEqual([0, '']);
     expect(own.stdout).toMatch(/--json/);
   }
-  const doctor = await run('cli', 'doctor', '--json');
+  const doctor = await spawned('cli', 'doctor', '--json');
   expect(doctor.code, doctor.stderr).toBe(0);
   expect(JSON.parse(doctor.stdout).gflops).toBeGreaterThan(0);
 });

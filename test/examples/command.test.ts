@@ -8,7 +8,7 @@ import { encodeWav } from '../../src/audio/wav.ts';
 import { commandsIn, root } from '../launch.ts';
 
 let dir: string;
-const { run } = commandsIn(() => dir);
+const { run, spawned } = commandsIn(() => dir);
 const classifier = (...args: string[]) => run('examples/classifier', ...args);
 
 beforeAll(() => {
@@ -26,7 +26,8 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test('trains, judges clips, and says what is wrong', async () => {
-  const trained = await classifier('train', '--data', 'real', '--out', 'ear', '--epochs', '8', '--json');
+  const first = ['train', '--data', 'real', '--out', 'ear', '--epochs', '8', '--json'];
+  const trained = await spawned('examples/classifier', ...first);
   expect(trained.code, trained.stderr).toBe(0);
   const result = JSON.parse(trained.stdout);
   expect(result).toMatchObject({ seed: 1, epochs: 8, train: 12, test: 8 });
