@@ -4,7 +4,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fileOfClip, readClips } from './audio/clips.ts';
+import { fileOfClip } from './audio/clipStream.ts';
+import { readClips } from './audio/clips.ts';
 import { type FeatureSettings, frameCount, referenceFeatures } from './audio/features.ts';
 import { printable } from './audio/names.ts';
 import type { Engine } from './engine/engine.ts';

@@ -6,11 +6,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeClips, type FileReport, readClips } from './audio/clips.ts';
-import type { Decoded } from './audio/decodeFile.ts';
+import type { FileReport } from './audio/clipStream.ts';
+import { decodeClips, readClips } from './audio/clips.ts';
+import type { Decoded } from './audio/decoding.ts';
+import type { FileFault } from './audio/fault.ts';
 import type { FeatureSettings } from './audio/features.ts';
 import { printable } from './audio/names.ts';
-import type { FileFault } from './audio/recording.ts';
 import { say } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';

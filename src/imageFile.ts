@@ -3,8 +3,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { type DecodedPng, decode, encode } from 'fast-png';
+import { FileFault } from './audio/fault.ts';
 import { fileFault } from './audio/names.ts';
-import { FileFault } from './audio/recording.ts';
 import type { ImageSettings } from './model/inputs.ts';
 
 /** @param values (height, width) in [0, 1]; what is outside is clipped */

@@ -1,9 +1,9 @@
 // What happens to bad files in every command: each is named with its reason when it is met (the first ones; the rest is
 // counted), left out, and summed up at the end. With --strict the first one ends the command.
 
-import type { FileReport } from './audio/clips.ts';
+import type { FileReport } from './audio/clipStream.ts';
+import type { FaultKind } from './audio/fault.ts';
 import { printable } from './audio/names.ts';
-import type { FaultKind } from './audio/recording.ts';
 import { say } from './command.ts';
 import { DataError } from './engine/errors.ts';
 

@@ -1,7 +1,7 @@
 // Labels that a person gives, or that the names of files say, for conditional models; a vae knows none.
 
 import { basename, dirname, resolve } from 'node:path';
-import { fileLabel } from './audio/folder.ts';
+import { fileLabel } from './audio/clipFiles.ts';
 import { printable } from './audio/names.ts';
 import { UsageError } from './command.ts';
 import type { ModelFile } from './model/checkpoint.ts';

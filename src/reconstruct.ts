@@ -3,10 +3,11 @@
 import { existsSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { checkSound, ratePlan } from './audio/checkSound.ts';
+import { FileFault, faultOf } from './audio/fault.ts';
 import { type FeatureSettings, frameCount } from './audio/features.ts';
 import { type Level, measureLevel } from './audio/level.ts';
 import { fileStems, printable } from './audio/names.ts';
-import { FileFault, faultOf, openRecording } from './audio/recording.ts';
+import { openRecording } from './audio/recording.ts';
 import { resampleSource } from './audio/resample.ts';
 import { encodeWav } from './audio/wav.ts';
 import {

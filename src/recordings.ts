@@ -3,8 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import type { ClipFile } from './audio/clipFiles.ts';
 import { isCommonVoice } from './audio/commonVoice.ts';
-import { type ClipFile, listClips } from './audio/folder.ts';
+import { listClips } from './audio/folder.ts';
 import { printable } from './audio/names.ts';
 import { UsageError } from './command.ts';
 import { Intake } from './intake.ts';

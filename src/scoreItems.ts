@@ -5,12 +5,13 @@
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ClipFile } from './audio/clipFiles.ts';
 import { readClips } from './audio/clips.ts';
+import { faultOf } from './audio/fault.ts';
 import { atLevel } from './audio/featureLevel.ts';
 import { type FeatureSettings, maximumOf } from './audio/features.ts';
-import { type ClipFile, listClips } from './audio/folder.ts';
+import { listClips } from './audio/folder.ts';
 import { compareNames, fileFault, printable } from './audio/names.ts';
-import { faultOf } from './audio/recording.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { holdsIdx, listMnist } from './image/mnist.ts';

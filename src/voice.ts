@@ -3,8 +3,8 @@
 // on with the same clips.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ClipFile } from './audio/clipFiles.ts';
 import { readRelease, type VoiceClip, type VoiceOptions, type VoiceRelease } from './audio/commonVoice.ts';
-import type { ClipFile } from './audio/folder.ts';
 import { labelsOf, type VoiceLabel, voiceLabels } from './audio/voiceLabels.ts';
 import { say, wholeNumber } from './command.ts';
 import { DataError } from './engine/errors.ts';

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { ClipFile } from '../../src/audio/folder.ts';
+import type { ClipFile } from '../../src/audio/clipFiles.ts';
 import { printable } from '../../src/audio/names.ts';
 import {
   type CommonOptions,

@@ -3,8 +3,9 @@
 // Speakers differ by 20 dB in level and generated clips may differ from both, so the clip's own maximum is the top of
 // the scale; 50 dB below it counts as silence, which is above the noise of a vocoder and of a room.
 
+import type { ClipFile } from '../../src/audio/clipFiles.ts';
 import { readClips } from '../../src/audio/clips.ts';
-import { type ClipFile, listClips } from '../../src/audio/folder.ts';
+import { listClips } from '../../src/audio/folder.ts';
 import { printable } from '../../src/audio/names.ts';
 import { embeddedDigits } from '../../src/data.ts';
 import { DataError, type Engine, referenceFeatures } from '../../src/index.ts';

@@ -3,9 +3,10 @@
 
 import { ShapeError } from '../engine/errors.ts';
 import { type ResamplePlan, resamplePlan } from '../shaders/resample.ts';
+import { FileFault } from './fault.ts';
 import { clippedShare, measureLevel } from './level.ts';
-import { FileFault, type Recording } from './recording.ts';
 import { bestQuality } from './resample.ts';
+import type { Recording } from './wavRecording.ts';
 
 /** The plan from a file's rate to a model's. @throws FileFault for a rate that has none. */
 export function ratePlan(path: string, from: number, to: number): ResamplePlan {

@@ -1,27 +1,13 @@
-// Clips from their files, in chunks, as a model takes them: mono, at its rate, of its length. Of a recording its beginning
-// is read, so a folder of hour-long ones costs no more memory than one of words; or it is cut into windows, silence left
-// out. Files that cannot be used are handed to the caller and passed over; one that can but has a fault (clipped, cut
-// off) is noted.
+// Clips from files of the disk. Of a recording its beginning is read, so a folder of hour-long ones costs no more memory
+// than one of words; or it is cut into windows, silence left out.
 
 import type { Engine } from '../engine/engine.ts';
-import type { Decoded } from './decodeFile.ts';
+import type { ClipFile } from './clipFiles.ts';
+import { type Clip, clipsFrom, type FileReport, mostSeconds } from './clipStream.ts';
 import { decodeFiles } from './decodePool.ts';
-import { type FeatureSettings, fitLength } from './features.ts';
-import type { ClipFile } from './folder.ts';
-import { type FaultKind, FileFault } from './recording.ts';
-import { resampleBatch } from './resample.ts';
-import { cutWindows } from './trim.ts';
-
-/** A clip with its samples: mono, `length` of them, at the features' rate. */
-export interface Clip extends ClipFile {
-  samples: Float32Array;
-}
-
-/** Who is told about files: one that is left out, and one that is used in spite of a fault. Either may throw. */
-export interface FileReport {
-  leftOut(path: string, kind: FaultKind, reason: string): void;
-  note(path: string, text: string): void;
-}
+import type { Decoded } from './decoding.ts';
+import type { FileFault } from './fault.ts';
+import type { FeatureSettings } from './features.ts';
 
 export interface ClipOptions {
   /** Files become windows that overlap by this share, without silence; null (default): their beginning alone. */
@@ -30,12 +16,6 @@ export interface ClipOptions {
   decoded?: AsyncGenerator<Decoded | FileFault>;
 }
 
-/** Clips that are handed over together at most. */
-const chunk = 64;
-/** Samples, as decoded, that wait to be resampled together, about: 8 MiB. */
-const mostWaiting = 2 ** 21;
-/** Of a file that is cut into windows, so much is used. */
-const mostSeconds = 30;
 const filesAtOnce = 16;
 
 /** Decodes the files of clips, on threads where that pays: MP3. */
@@ -50,69 +30,8 @@ export function decodeClips(
   return decodeFiles(paths, onThreads ? wanted : { ...wanted, threads: 0, ahead: filesAtOnce });
 }
 
-/** What a window of a file is called: the file's name and where it begins. */
-const windowName = (name: string, start: number, sampleRate: number) =>
-  `${name}@${Math.round((1000 * start) / sampleRate)}ms`;
-
-/** The name of the file that a clip is of. */
-export const fileOfClip = (name: string): string => name.replace(/@\d+ms$/, '');
-
-interface Head {
-  file: ClipFile;
-  decoded: Decoded;
-}
-
-/** The clips of a file: one, or its windows. */
-function clipsOf(
-  file: ClipFile,
-  wave: Float32Array,
-  { length, sampleRate }: FeatureSettings,
-  overlap: number | null,
-  report: FileReport,
-): Clip[] {
-  if (overlap === null) return [{ ...file, samples: fitLength(wave, length) }];
-  const windows = cutWindows(wave, length, { overlap });
-  if (windows.length === 0)
-    report.leftOut(file.path, 'silent', 'holds hardly any sound; record it again, or remove it');
-  return windows.map(({ start, samples }) => ({
-    ...file,
-    ...{ name: windowName(file.name, start, sampleRate), samples },
-  }));
-}
-
-/** Brings decoded files to the features' rate, those of one rate together. */
-async function resampled(engine: Engine, heads: readonly Head[], sampleRate: number) {
-  const waves = new Map<Head, Float32Array>();
-  for (const rate of new Set(heads.map(({ decoded }) => decoded.sampleRate))) {
-    const group = heads.filter(({ decoded }) => decoded.sampleRate === rate);
-    const samples = group.map(({ decoded }) => decoded.samples);
-    const done = await resampleBatch(engine, samples, rate, sampleRate);
-    group.forEach((head, i) => {
-      waves.set(head, done[i]);
-    });
-  }
-  return waves;
-}
-
-/** Tells of one decoded file; null if it is left out. */
-function take(file: ClipFile, result: Decoded | FileFault, cut: boolean, report: FileReport): Head | null {
-  if (result instanceof FileFault) {
-    report.leftOut(file.path, result.kind, result.reason);
-    return null;
-  }
-  const { notes, length, samples, sampleRate } = result;
-  for (const note of notes) report.note(file.path, note);
-  if (cut && length > samples.length)
-    report.note(
-      file.path,
-      `Is ${(length / sampleRate).toFixed(1)} s long; its first ${mostSeconds} s are used.`,
-    );
-  return { file, decoded: result };
-}
-
 /**
- * Reads clips in the order of their files, at most 64 at a time: the mean of their channels, resampled on the GPU, cut or
- * padded with silence to the features' length.
+ * Reads clips in the order of their files; see `clipsFrom`.
  * @throws what the report throws, and errors that are no file's fault.
  */
 export async function* readClips(
@@ -124,22 +43,8 @@ export async function* readClips(
 ): AsyncGenerator<Clip[]> {
   const { overlap = null } = options;
   const decoded = options.decoded ?? decodeClips(files, settings, overlap);
-  let heads: Head[] = [];
-  let waiting: Clip[] = [];
   try {
-    for (const [i, file] of files.entries()) {
-      const head = take(file, (await decoded.next()).value, overlap !== null, report);
-      if (head) heads.push(head);
-      const last = i === files.length - 1;
-      const samples = heads.reduce((n, h) => n + h.decoded.samples.length, 0);
-      if (!last && heads.length < chunk && samples < mostWaiting) continue;
-      const waves = await resampled(engine, heads, settings.sampleRate);
-      for (const h of heads)
-        waiting.push(...clipsOf(h.file, waves.get(h) as Float32Array, settings, overlap, report));
-      heads = [];
-      for (; waiting.length >= chunk || (last && waiting.length > 0); waiting = waiting.slice(chunk))
-        yield waiting.slice(0, chunk);
-    }
+    yield* clipsFrom(engine, files, settings, report, decoded, overlap);
   } finally {
     if (!options.decoded) await decoded.return(undefined);
   }

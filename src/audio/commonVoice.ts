@@ -6,8 +6,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../engine/errors.ts';
+import type { FaultKind } from './fault.ts';
 import { fileFault, printable } from './names.ts';
-import type { FaultKind } from './recording.ts';
 import { openTsv, type TsvRow } from './tsv.ts';
 
 export type VoiceSplit = 'train' | 'dev' | 'test';

@@ -7,8 +7,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { DataError } from '../engine/errors.ts';
-import { type Decoded, type DecodeJob, type DecodeResult, decodeFile, type Wanted } from './decodeFile.ts';
-import { FileFault } from './recording.ts';
+import { decodeFile } from './decodeFile.ts';
+import type { Decoded, DecodeJob, DecodeResult, Wanted } from './decoding.ts';
+import { FileFault } from './fault.ts';
 
 export interface DecodeOptions extends Wanted {
   /** Default: one for each processor, eight at most. 0 decodes in this one. */

@@ -1,6 +1,7 @@
 // The script of a decoding thread: takes one file after another, hands back its samples.
 import { parentPort } from 'node:worker_threads';
-import { type DecodeJob, decodeFile } from './decodeFile.ts';
+import { decodeFile } from './decodeFile.ts';
+import type { DecodeJob } from './decoding.ts';
 
 parentPort?.on('message', async (job: DecodeJob) => {
   const result = await decodeFile(job);

@@ -4,58 +4,17 @@
 // it is asked for.
 
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
-import { DataError, ShapeError } from '../engine/errors.ts';
+import { DataError } from '../engine/errors.ts';
+import { FileFault } from './fault.ts';
 import { mixDown } from './level.ts';
 import { openMp3 } from './mp3.ts';
 import { isMp3 } from './mp3Frames.ts';
 import { mp3Decoder } from './mp3Node.ts';
 import { fileFault, printable } from './names.ts';
-import type { WaveSource } from './resample.ts';
 import { decodeWav, type Wav } from './wav.ts';
 import { isKnownChunk, isWave, missingPad } from './wavChunks.ts';
 import { count } from './wavFormat.ts';
-
-/** Why a file is left out. */
-export type FaultKind =
-  | 'damaged'
-  | 'unreadable'
-  | 'empty'
-  | 'silent'
-  | 'constant'
-  | 'scale'
-  | 'rate'
-  | 'size';
-
-/** What makes a file unusable; the message names the file, `reason` is the rest. */
-export class FileFault extends DataError {
-  readonly kind: FaultKind;
-  readonly reason: string;
-
-  constructor(path: string, kind: FaultKind, reason: string) {
-    super(`${printable(path)}: ${reason}`);
-    this.kind = kind;
-    this.reason = reason;
-  }
-}
-
-/** The fault that an error of reading this file means; errors that are no file's fault are thrown on. */
-export function faultOf(error: unknown, path: string): FileFault {
-  if (error instanceof FileFault) return error;
-  // So is a recording that no tensor holds.
-  if (!(error instanceof DataError || error instanceof ShapeError)) throw error;
-  return new FileFault(path, 'damaged', error.message.replace(`${printable(path)}: `, ''));
-}
-
-/** A file that is open for reading; close it. `read` gives the mean of the channels, or one of them. */
-export interface Recording extends WaveSource {
-  read(start: number, end: number, channel?: number | 'mean'): Promise<Float32Array>;
-  channels: number;
-  bits: number;
-  encoding: Wav['encoding'];
-  /** What was wrong with the file and how it was read all the same. */
-  notes: string[];
-  close(): Promise<void>;
-}
+import { ofWav, openWav, type Recording } from './wavRecording.ts';
 
 /** Files up to this size are decoded at once. */
 const wholeBytes = 2 ** 22;
@@ -83,7 +42,7 @@ export async function openRecording(path: string): Promise<Recording> {
       throw new FileFault(path, 'unreadable', 'is no regular file; give a WAV or MP3 file');
     if (info.size <= wholeBytes) {
       const bytes = await readFile(path);
-      return isMp3Named(path, bytes) ? await ofMp3(bytes, path) : ofWav(decodeWav(bytes, name));
+      return isMp3Named(path, bytes) ? await ofMp3(bytes, path) : openWav(bytes, name);
     }
     file = await open(path);
     const head = new Uint8Array(headBytes);
@@ -119,17 +78,6 @@ async function ofMp3(bytes: Uint8Array, path: string): Promise<Recording> {
       }
       return mono;
     },
-    close: async () => {},
-  };
-}
-
-function ofWav(wav: Wav): Recording {
-  const mono = mixDown(wav.channels);
-  const { sampleRate, bits, encoding, notes } = wav;
-  return {
-    ...{ sampleRate, bits, encoding, notes, length: mono.length, channels: wav.channels.length },
-    read: async (start, end, channel = 'mean') =>
-      (channel === 'mean' ? mono : mixDown(wav.channels, channel)).subarray(start, end),
     close: async () => {},
   };
 }

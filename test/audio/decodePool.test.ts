@@ -4,9 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { Decoded } from '../../src/audio/decodeFile.ts';
 import { type DecodeOptions, decodeFiles } from '../../src/audio/decodePool.ts';
-import { FileFault } from '../../src/audio/recording.ts';
+import type { Decoded } from '../../src/audio/decoding.ts';
+import { FileFault } from '../../src/audio/fault.ts';
 import { encodeWav } from '../../src/audio/wav.ts';
 import stored from './mp3.json' with { type: 'json' };
 
