@@ -9,6 +9,7 @@ const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true,
 const commands = [
   'cli',
   'train',
+  'adapt',
   'preprocess',
   'generate',
   'reconstruct',
@@ -37,7 +38,7 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: ['bench', 'nearest', 'endurance', 'anomalies', 'leaveOneOut'].map(
+  entryPoints: ['bench', 'nearest', 'endurance', 'anomalies', 'leaveOneOut', 'fewShot'].map(
     (name) => `bench/${name}.ts`,
   ),
   outdir: 'dist',

@@ -2,6 +2,7 @@
 // The bin `formant`: `formant VERB ...` is `node dist/VERB.js ...`.
 
 import { Command } from 'commander';
+import { adapt } from './adapt.ts';
 import { execute } from './command.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
@@ -21,6 +22,7 @@ const program = new Command('formant')
   .showHelpAfterError('(--help lists the verbs)');
 const verbs = [
   train,
+  adapt,
   preprocess,
   generate,
   reconstruct,

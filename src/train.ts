@@ -212,7 +212,12 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult &
   if (refused.length > 0)
     throw new UsageError(`--resume goes on with the run's own settings; leave out ${refused.join(', ')}`);
   const folder = await RunFolder.open(dir);
-  const stored = (await folder.config()) as unknown as StoredConfig;
+  const stored = (await folder.config()) as unknown as StoredConfig & { parent?: { run: string } };
+  if (stored.parent)
+    throw new CheckpointError(
+      `${dir}: was adapted from ${stored.parent.run}, and keeps no state to go on from; adapt it again, with its own model ` +
+        'to begin with (formant adapt --run)',
+    );
   const { bytes, name } = await folder.readCheckpoint('last');
   const from = decodeCheckpoint(bytes, name);
   if (JSON.stringify({ ...from.info.config, epochs: 0 }) !== JSON.stringify({ ...stored.config, epochs: 0 }))

@@ -1,5 +1,6 @@
 // A training run in its folder: trains, logs, saves, and goes on after a lost device from its last saved state.
 
+import { existsSync } from 'node:fs';
 import { say } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { NonFiniteError } from './engine/errors.ts';
@@ -14,6 +15,8 @@ import {
 } from './model/checkpoint.ts';
 import type { Dataset } from './model/dataset.ts';
 import type { Evaluation } from './model/evaluate.ts';
+import { isImage } from './model/inputs.ts';
+import { encodeReplay, replayOf } from './model/replay.ts';
 import { type EpochRow, Trainer } from './model/trainer.ts';
 import { Progress } from './progress.ts';
 import type { RunFolder } from './runFolder.ts';
@@ -126,6 +129,7 @@ class Session {
           if (signal.aborted) return this.#result(trainer, trainer.step >= info.config.epochs * perEpoch);
         }
       }
+      await this.#keepExamples();
       return { ...this.#result(trainer, true), report: await this.#report() };
     } catch (error) {
       if (error instanceof NonFiniteError && (this.#saved || from))
@@ -166,6 +170,13 @@ class Session {
     const reported = reportEvery !== undefined && row.epoch % reportEvery === 0 && !last && !signal.aborted;
     if (better || due || last || reported || signal.aborted) await this.#save(trainer, better);
     if (reported) await this.#report();
+  }
+
+  /** What lets the model be adapted later without forgetting these voices, wherever it is taken. */
+  async #keepExamples(): Promise<void> {
+    const { data, folder, info } = this.#o;
+    if (isImage(info.features) || existsSync(folder.path('replay.safetensors'))) return;
+    await folder.write('replay.safetensors', encodeReplay(data, replayOf(data.train)));
   }
 
   /** A report that cannot be made is said, and nothing else: it can be made later, and the training goes on. */

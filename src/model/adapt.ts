@@ -8,7 +8,7 @@ import { DataError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
 import { buildModel, type ModelFile } from './checkpoint.ts';
-import { type Batch, type Dataset, examplesAt, gather, type Split } from './dataset.ts';
+import { type Batch, type Dataset, examplesAt, gather, type Split, together } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { exampleShape, isImage } from './inputs.ts';
 import { checkConfig, type TrainConfig } from './presets.ts';
@@ -122,6 +122,11 @@ export class Adaptation {
   /** Takes to learn from, and held out. */
   get counts(): { train: number; heldOut: number; replay: number } {
     return { train: this.#takes.count, heldOut: this.#heldOut.count, replay: this.#old?.train.count ?? 0 };
+  }
+
+  /** What is measured by: takes, and old examples where there are any. */
+  get heldOut(): { fresh: Split; old: Split | null } {
+    return { fresh: this.#heldOut, old: this.#old?.heldOut ?? null };
   }
 
   /** Step of the best weights measured so far, null before the first. */
@@ -245,16 +250,5 @@ function divided(replay: Split): { train: Split; heldOut: Split } {
       places.filter((i) => !held(i)),
     ),
     heldOut: examplesAt(replay, places.filter(held)),
-  };
-}
-
-/** One split after another. */
-function together(a: Split, b: Split): Split {
-  return {
-    count: a.count + b.count,
-    read: (i, into, at) => (i < a.count ? a.read(i, into, at) : b.read(i - a.count, into, at)),
-    label: Int32Array.from([...a.label, ...b.label]),
-    names: [...a.names, ...b.names],
-    speakers: [a, b].flatMap(({ speakers, names }) => speakers ?? names.map(() => null)),
   };
 }

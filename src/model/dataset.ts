@@ -89,6 +89,28 @@ export function examplesAt(split: Split, at: readonly number[]): Split {
   };
 }
 
+/** One split after another. */
+export function together(...splits: readonly Split[]): Split {
+  const starts: number[] = [];
+  let count = 0;
+  for (const split of splits) {
+    starts.push(count);
+    count += split.count;
+  }
+  return {
+    count,
+    read: (i, into, at) => {
+      const k = starts.findLastIndex((start) => start <= i);
+      splits[k].read(i - starts[k], into, at);
+    },
+    label: Int32Array.from(
+      splits.flatMap(({ label, names }) => (label.length > 0 ? [...label] : names.map(() => -1))),
+    ),
+    names: splits.flatMap(({ names }) => names),
+    speakers: splits.flatMap(({ speakers, names }) => speakers ?? names.map(() => null)),
+  };
+}
+
 /** The first examples of a split, at most `most`. */
 export function firstExamples(split: Split, most: number): Split {
   return most >= split.count ? split : examplesAt(split, [...Array(most).keys()]);

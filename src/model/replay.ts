@@ -23,7 +23,9 @@ export function replayOf(split: Split, most = replayExamples): Split {
   const groups = new Map<string, number[]>();
   for (let i = 0; i < split.count; i++) {
     const group = JSON.stringify([split.speakers?.[i] ?? null, split.label[i] ?? -1]);
-    groups.set(group, [...(groups.get(group) ?? []), i]);
+    const there = groups.get(group);
+    if (there) there.push(i);
+    else groups.set(group, [i]);
   }
   const chosen: number[] = [];
   let open = [...groups.values()].sort((a, b) => a.length - b.length);
