@@ -11,16 +11,16 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { referenceFeatures } from '../src/audio/features.ts';
-import { openRecordings } from '../src/data.ts';
+import { openData } from '../src/data.ts';
 import { Adaptation, type AdaptSettings } from '../src/model/adapt.ts';
 import { buildModel, decodeModel, encodeModel, type ModelFile } from '../src/model/checkpoint.ts';
 import { inChunks } from '../src/model/chunks.ts';
-import { type Dataset, exampleOf, inMemory, type Split } from '../src/model/dataset.ts';
+import { type Dataset, exampleOf, inMemory, type ReadExample, type Split } from '../src/model/dataset.ts';
 import { evaluate } from '../src/model/evaluate.ts';
 import { exampleShape } from '../src/model/inputs.ts';
 import { presetConfig, vaeConfig } from '../src/model/presets.ts';
 import { decodeReplay, encodeReplay, replayOf } from '../src/model/replay.ts';
-import { datasetOf, type FeatureTable, featureTable } from '../src/model/speech.ts';
+import { datasetOf, type FeatureTable } from '../src/model/speech.ts';
 import { Trainer } from '../src/model/trainer.ts';
 import { Vae } from '../src/model/vae.ts';
 import { openEngine } from '../src/node.ts';
@@ -48,17 +48,28 @@ if (!from || !cache) throw new Error('usage: node dist/fewShot.js --data FSDD --
 await mkdir(cache, { recursive: true });
 const seed = Number(values.seed);
 
+/** Features in dB. */
+type Recorded = FeatureTable & { read: ReadExample };
+
 const engine = await openEngine();
 
 /** Some clips of the table as a data set; features of a model that is there already, or their own. */
-function setOf(table: FeatureTable, wanted: (i: number) => boolean, maxDb: number | null) {
+function setOf(table: Recorded, wanted: (i: number) => boolean, maxDb: number | null) {
   const at = table.clips.flatMap((_, i) => (wanted(i) ? [i] : []));
-  const some = { clips: at.map((i) => table.clips[i]), db: at.map((i) => table.db[i].slice()) };
+  const some: FeatureTable = {
+    clips: at.map((i) => table.clips[i]),
+    size: table.size,
+    peaks: at.map((i) => table.peaks[i]),
+    reader: (scale) => (i, into, to) => {
+      table.read(at[i], into, to);
+      for (let k = to; k < to + table.size; k++) into[k] = scale(into[k]);
+    },
+  };
   return datasetOf(some, { ...referenceFeatures, maxDb }, false);
 }
 
 /** The model of all speakers but one, or of all. */
-async function baseOf(table: FeatureTable, without: string | null): Promise<ModelFile> {
+async function baseOf(table: Recorded, without: string | null): Promise<ModelFile> {
   const path = join(cache as string, `${without === null ? 'all' : `without-${without}`}.safetensors`);
   if (existsSync(path)) return decodeModel(await readFile(path), path);
   const { data, features } = setOf(
@@ -110,11 +121,10 @@ function settingsOf(trial: string): Partial<AdaptSettings> {
 }
 
 try {
-  const table = await featureTable(
-    engine,
-    (await openRecordings(from)).chunks(engine, referenceFeatures),
-    referenceFeatures,
-  );
+  const source = await openData(from);
+  const found = await source.table?.(engine, referenceFeatures);
+  if (!found) throw new Error(`${from}: no recordings`);
+  const table = { ...found, read: found.reader((db) => db) };
   const { clips } = table;
   const speakers = [...new Set(clips.map((c) => c.speaker as string))].sort();
   const chosen = values.speakers?.split(',') ?? speakers;

@@ -49,21 +49,23 @@ export async function readTakes(
   asked: boolean,
 ): Promise<FoundTakes> {
   const features = file.features as FeatureSettings;
-  const { table: read, intake } = await openData(data, strict);
-  if (!read) throw new DataError(`${printable(data)}: these are images, and the model takes recordings`);
-  const { clips, db } = await read(engine, features);
-  const scale = scaled(features.maxDb as number, features.dynamicRange);
+  const { table: tableOf, intake } = await openData(data, { strict });
+  if (!tableOf) throw new DataError(`${printable(data)}: these are images, and the model takes recordings`);
+  const table = await tableOf(engine, features);
+  const read = table.reader(scaled(features.maxDb as number, features.dynamicRange));
   const labelOf = labeller(file, label);
   const [train, test]: Take[][] = [[], []];
   const unlabelled: string[] = [];
-  for (const [i, clip] of clips.entries()) {
+  for (const [i, clip] of table.clips.entries()) {
     const index = labelOf(clip);
     if (index === undefined) {
       unlabelled.push(clip.name);
       continue;
     }
-    const take = { x: db[i].map(scale), label: index, speaker: clip.speaker ?? null, name: clip.name };
-    if (take.x.every((v) => v === 0))
+    const x = new Float32Array(table.size);
+    read(i, x, 0);
+    const take = { x, label: index, speaker: clip.speaker ?? null, name: clip.name };
+    if (x.every((v) => v === 0))
       intake.leftOut.push({
         file: clip.name,
         kind: 'silent',
