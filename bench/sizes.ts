@@ -10,7 +10,9 @@ const root = join(import.meta.dirname, '..');
 
 const entries = [
   ['formant: all that runs in a page', 'src/index.ts'],
-  ['formant/engine: gradients and all operations', 'src/engine.ts'],
+  ['formant/engine: gradients, operations, optimisers', 'src/engine.ts'],
+  ['formant/audio', 'src/audio.ts'],
+  ['formant/model', 'src/model.ts'],
 ] as const;
 
 /** A row an entry point, and for scale what the peers state of theirs. */

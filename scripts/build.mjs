@@ -2,7 +2,15 @@
 // where nothing stays outside. Types come from tsc afterwards (npm run build).
 import { copyFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
-import { benchFiles, benchPage, browserBundle, studioFiles, studioPage } from './bundle.mjs';
+import {
+  benchFiles,
+  benchPage,
+  browserBundle,
+  browserEntries,
+  libraryEntries,
+  studioFiles,
+  studioPage,
+} from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const common = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' };
@@ -25,7 +33,7 @@ const commands = [
 await build({
   ...common,
   entryPoints: [
-    ...[...commands, 'index', 'node', 'engine'].map((name) => `src/${name}.ts`),
+    ...[...commands, ...libraryEntries, 'node'].map((name) => `src/${name}.ts`),
     'src/audio/decodeWorker.ts',
   ],
   outdir: 'dist',
@@ -59,11 +67,9 @@ await build({
   platform: 'node',
   packages: 'external',
 });
-const browser = { ...browserBundle, sourcemap: true };
-await build({ ...browser, outfile: 'dist/browser.js' });
-await build({ ...browser, entryPoints: ['src/engine.ts'], outfile: 'dist/engine.browser.js' });
+await build({ ...browserEntries, sourcemap: true, outdir: 'dist/browser' });
 await build({ ...benchPage, sourcemap: true, outfile: 'dist/bench/page.js' });
 for (const file of benchFiles) copyFileSync(`bench/page/${file}`, `dist/bench/${file}`);
-await build({ ...browser, outfile: 'dist/browser.min.js', minify: true });
+await build({ ...browserBundle, sourcemap: true, outfile: 'dist/formant.min.js', minify: true });
 await build({ ...studioPage, sourcemap: true, outdir: 'dist/studio' });
 for (const [name, file] of Object.entries(studioFiles)) copyFileSync(file, `dist/studio/${name}`);

@@ -1,5 +1,5 @@
 // What browsers load, each in one file where nothing stays outside: how the build makes it, and the tests of it.
-/** The library. @type {import('esbuild').BuildOptions} */
+/** The library in one file. @type {import('esbuild').BuildOptions} */
 export const browserBundle = {
   entryPoints: ['src/index.ts'],
   bundle: true,
@@ -7,6 +7,17 @@ export const browserBundle = {
   target: 'es2022',
   platform: 'browser',
   logLevel: 'warning',
+};
+
+/** The package's entry points but for Node's: `formant` (index), `formant/engine`, ... */
+export const libraryEntries = ['index', 'engine', 'audio', 'model'];
+
+/** They, for browsers: what several need lies in chunks, so that a page may load any of them together. @type {import('esbuild').BuildOptions} */
+export const browserEntries = {
+  ...browserBundle,
+  entryPoints: libraryEntries.map((name) => `src/${name}.ts`),
+  splitting: true,
+  chunkNames: 'chunks/[hash]',
 };
 
 /** The benchmark as a page, with the files beside its script. @type {import('esbuild').BuildOptions} */

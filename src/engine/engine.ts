@@ -26,6 +26,7 @@ import {
 } from './tensor.ts';
 import { Uniforms } from './uniforms.ts';
 
+/** How an engine is opened. */
 export interface EngineOptions {
   /** A device the page already owns; the engine uses it and never destroys it. */
   device?: GPUDevice;
@@ -38,12 +39,19 @@ export interface EngineOptions {
   maxGroups?: number;
 }
 
+/** A device with all that runs on it: tensors, captured steps, their memory. Several engines may share one device. */
 export class Engine {
+  /** The page's own, or one that the engine asked for and destroys when it closes. */
   readonly device: GPUDevice;
+  /** What runs, by name, and whether it is software. */
   readonly adapter: AdapterSummary;
+  /** @internal */
   readonly pipelines: Pipelines;
+  /** @internal */
   readonly bindGroups = new LeastRecent<GPUBindGroup>(8192);
+  /** @internal */
   readonly stream: Stream;
+  /** @internal */
   readonly uniforms: Uniforms;
   /** Which variants of kernels run. */
   readonly plan = new Plan();
@@ -51,13 +59,15 @@ export class Engine {
   readonly lanes: number;
   /** Kernels may use workgroup memory and barriers: a real GPU, or the variant `gpu`. */
   readonly gpu: boolean;
+  /** Bytes that one binding of the device holds. */
   readonly maxBinding: number;
+  /** Workgroups along one dimension of a grid. */
   readonly maxGroups: number;
   /** Whether operations are put on the tape; see noGrad. */
   gradMode = true;
-  /** What the capture being recorded assumes, null outside any. */
+  /** What the capture being recorded assumes, null outside any. @internal */
   notes: CaptureNotes | null = null;
-  /** Nothing is dispatched, compiled or fed: see rehearse. */
+  /** Nothing is dispatched, compiled or fed: see rehearse. @internal */
   rehearsing = false;
   /** Called once if the device is lost, with the reason. */
   onLost: ((reason: string) => void) | null = null;
@@ -72,6 +82,7 @@ export class Engine {
   #lost: string | null = null;
   #closed = false;
 
+  /** @hidden Use `Engine.open`. */
   constructor(open: OpenDevice, options: EngineOptions = {}) {
     this.device = open.device;
     this.adapter = open.adapter;
@@ -93,7 +104,10 @@ export class Engine {
     });
   }
 
-  /** Opens the browser's adapter, or takes the page's own device. Node: `openEngine` of `formant/node`. */
+  /**
+   * Opens the browser's adapter, or takes the page's own device. Node: `openEngine` of `formant/node`.
+   * @throws DeviceError if there is no WebGPU, no adapter, or it refuses a device.
+   */
   static async open(options: EngineOptions = {}): Promise<Engine> {
     const open = options.device ? adoptDevice(options.device) : await openDevice(globalThis.navigator?.gpu);
     return new Engine(open, options);
@@ -113,6 +127,7 @@ export class Engine {
     throw new DeviceError(`GPU: ${message}`);
   }
 
+  /** Whether the device is gone; every call throws from then on. */
   get lost(): boolean {
     return this.#lost !== null;
   }
@@ -198,7 +213,7 @@ export class Engine {
     this.upload(t, data);
   }
 
-  /** Queue write without the checks of `write`; the caller knows that no open work names the buffer. */
+  /** Queue write without the checks of `write`; the caller knows that no open work names the buffer. @internal */
   upload(t: Tensor, data: Float32Array): void {
     this.device.queue.writeBuffer(t.storage.block.buffer, t.offset, data as Float32Array<ArrayBuffer>);
   }
@@ -283,7 +298,7 @@ export class Engine {
     }
   }
 
-  /** Runs a function that would record work, without any of it reaching the GPU; its tensors hold nothing. */
+  /** Runs a function that would record work, without any of it reaching the GPU; its tensors hold nothing. @internal */
   rehearse(body: () => void): void {
     const notes = new CaptureNotes();
     this.rehearsing = true;
@@ -302,20 +317,21 @@ export class Engine {
     return new Capture(this, name, step);
   }
 
-  /** Buffers of their own for state that lives until the engine closes or `release`. */
+  /** Buffers of their own for state that lives until the engine closes or `release`. @internal */
   persistent(bytes: number): Storage {
     const block = this.#root.acquire(bytes, true);
     if (block.lastUse === this.stream.serial) this.stream.submit();
     return new Storage(block);
   }
 
+  /** Gives a storage back to its pool; nothing if it was given back before. @internal */
   release(storage: Storage): void {
     for (const scope of this.#scopes) scope.delete(storage);
     const block = storage.take();
     if (block && !this.#closed) Pool.release(block);
   }
 
-  /** Used by Capture: allocate from a pool of its own, outside the caller's scopes, and collect feeds. */
+  /** Used by Capture: allocate from a pool of its own, outside the caller's scopes, and collect feeds. @internal */
   enterCapture(): { pool: Pool; feeds: Feed[]; notes: CaptureNotes; leave: () => void } {
     const scopes = this.#scopes;
     const pool = this.#root.fork();

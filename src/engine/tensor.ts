@@ -98,10 +98,11 @@ export function checkSynchronous(where: string, result: unknown): void {
 export class Tensor {
   readonly engine: Engine;
   readonly shape: Shape;
+  /** @internal */
   readonly storage: Storage;
-  /** Where the tensor starts in its storage, in bytes; a multiple of 256. */
+  /** Where the tensor starts in its storage, in bytes; a multiple of 256. @internal */
   readonly offset: number;
-  /** The operation this tensor came from, while gradients are recorded. */
+  /** The operation this tensor came from, while gradients are recorded. @internal */
   node: Node | null = null;
   /** Set for parameters: the tensor that `backward` leaves the gradient in, same shape. */
   grad: Tensor | null = null;
@@ -115,12 +116,13 @@ export class Tensor {
     this.offset = offset;
   }
 
-  /** The next contribution to `grad` overwrites it. */
+  /** The next contribution to `grad` overwrites it. @internal */
   get gradStale(): boolean {
     this.engine.notes?.looks(this, this.#gradStale);
     return this.#gradStale;
   }
 
+  /** @internal */
   set gradStale(stale: boolean) {
     this.engine.notes?.sets(this, this.#gradStale);
     this.#gradStale = stale;

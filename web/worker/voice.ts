@@ -1,15 +1,8 @@
-// A model that is played: its file, kept so that another device can take it over, and on the device a captured step from
-// z and label to features and sound.
+// A model that is played, what the page is told about it, and its file, kept so that another device can take it over.
 
-import { type FeatureSettings, frameCount } from '../../src/audio/features.ts';
-import { featuresToWaves } from '../../src/audio/inverse.ts';
-import type { Capture } from '../../src/engine/capture.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { DataError } from '../../src/engine/errors.ts';
-import type { Tensor } from '../../src/engine/tensor.ts';
-import { buildModel, decodeModel, type ModelFile } from '../../src/model/checkpoint.ts';
-import { isImage } from '../../src/model/inputs.ts';
-import type { Vae } from '../../src/model/vae.ts';
+import { decodeModel, type ModelFile } from '../../src/model/checkpoint.ts';
+import { SoundModel } from '../../src/model/soundModel.ts';
 import { pca } from '../../src/plot/projection.ts';
 import type { ModelSummary, Plane, Point, Sound } from '../protocol.ts';
 
@@ -20,20 +13,15 @@ export class Voice {
   readonly name: string;
   readonly file: ModelFile;
   readonly #bytes: number;
-  readonly #features: FeatureSettings;
-  readonly #model: Vae;
+  readonly #model: SoundModel;
   readonly #engine: Engine;
-  #capture: Capture<[Tensor, Tensor]> | null = null;
 
   private constructor(engine: Engine, file: ModelFile, name: string, bytes: number) {
-    if (isImage(file.features))
-      throw new DataError(`${name}: is a model of images; the studio plays models of sound`);
     this.name = name;
     this.file = file;
     this.#bytes = bytes;
     this.#engine = engine;
-    this.#features = file.features;
-    this.#model = buildModel(engine, file, name);
+    this.#model = new SoundModel(engine, file, name);
   }
 
   /** @throws CheckpointError or DataError, in one sentence, for what is no model of sound. */
@@ -47,8 +35,8 @@ export class Voice {
   }
 
   async summary(): Promise<ModelSummary> {
-    const { map = null, labels, config } = this.file;
-    const { latent } = config;
+    const { map = null } = this.file;
+    const { latent } = this.#model;
     const spreads = map ? spreadsOf(map.mu, latent) : await this.#sensitivity();
     const dimensions = spreads
       .map((spread, index) => ({ index, spread }))
@@ -56,9 +44,9 @@ export class Voice {
     return {
       name: this.name,
       latent,
-      ...{ parameters: this.#model.params.count, bytes: this.#bytes, map, dimensions },
-      sampleRate: this.#features.sampleRate,
-      labels: config.model === 'cvae' ? labels : [],
+      ...{ parameters: this.#model.vae.params.count, bytes: this.#bytes, map, dimensions },
+      sampleRate: this.#model.sampleRate,
+      labels: [...this.#model.labels],
       plane: map && map.mu.length >= fewestPlaces ? planeOf(map.mu, latent) : axes(dimensions, latent),
     };
   }
@@ -66,37 +54,18 @@ export class Voice {
   /** @throws DataError for a point of another model. */
   async sound({ z, label }: Point): Promise<Sound> {
     const start = performance.now();
-    const { latent, classes } = this.#model.config;
-    if (z.length !== latent || (label?.length ?? 0) !== classes)
-      throw new DataError(`${this.name}: takes ${latent} numbers of z and ${classes} of labels`);
-    this.#capture ??= this.#record();
-    const given = label && { label: { data: Float32Array.from(label), shape: [1, classes] } };
-    const out = this.#capture.run({ z: { data: Float32Array.from(z), shape: [1, latent] }, ...given });
-    const [features, wave] = await this.#engine.read(out);
-    const { nMels: rows, sampleRate } = this.#features;
-    const columns = frameCount(this.#features);
-    return { features, rows, columns, wave, sampleRate, ms: performance.now() - start };
+    const { sampleRate, shape } = this.#model;
+    const sound = await this.#model.decode(z, label);
+    return { ...sound, rows: shape[0], columns: shape[1], sampleRate, ms: performance.now() - start };
   }
 
   dispose(): void {
-    if (this.#engine.lost) return;
-    this.#capture?.dispose();
-    this.#model.params.dispose();
-  }
-
-  #record(): Capture<[Tensor, Tensor]> {
-    const [engine, model, settings] = [this.#engine, this.#model, this.#features];
-    return engine.capture('sound', ({ z, label }) =>
-      engine.noGrad((): [Tensor, Tensor] => {
-        const features = model.decode(z, label ?? null);
-        return [features, featuresToWaves(engine, features, settings)];
-      }),
-    );
+    this.#model.dispose();
   }
 
   /** How far the features move when a dimension goes from -1 to 1, the others at 0 and the labels mixed. */
   async #sensitivity(): Promise<number[]> {
-    const { latent, classes } = this.#model.config;
+    const { latent, classes } = this.#model.vae.config;
     const z = new Float32Array(2 * latent * latent);
     for (let i = 0; i < latent; i++) {
       z[2 * i * latent + i] = -1;
@@ -107,7 +76,7 @@ export class Voice {
       engine.noGrad(() => {
         const even = new Float32Array(2 * latent * classes).fill(1 / classes);
         const label = classes > 0 ? engine.tensor(even, [2 * latent, classes]) : null;
-        return this.#model.decode(engine.tensor(z, [2 * latent, latent]), label);
+        return this.#model.vae.decode(engine.tensor(z, [2 * latent, latent]), label);
       }),
     );
     const values = await made.read();
