@@ -4,10 +4,11 @@ import { chromiumLaunch } from './test/chromium/executable.ts';
 import { testPages } from './test/chromium/pages.ts';
 import { Summary } from './test/summary.ts';
 
-// Two projects, one after the other (groupOrder), as the software adapters use every core.
-// node: forks, one at a time: the adapter ladder sets an environment variable that worker threads would only see a
-// copy of. chromium: the same sources and golden vectors in a headless browser out of the npm registry.
-const everywhere = { fileParallelism: false, maxWorkers: 1, isolate: true, testTimeout: 0, hookTimeout: 0 };
+// Two projects, one after the other (groupOrder).
+// node: forks, as the adapter ladder sets an environment variable that worker threads would only see a copy of; two at
+// a time, as compiling and JavaScript, most of the work on a software adapter, take one core.
+// chromium: the same sources and golden vectors in a headless browser out of the npm registry.
+const everywhere = { isolate: true, testTimeout: 0, hookTimeout: 0 };
 
 export default defineConfig({
   test: {
@@ -20,6 +21,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/chromium/**'],
           pool: 'forks',
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
@@ -30,6 +32,8 @@ export default defineConfig({
         test: {
           ...everywhere,
           name: 'browsers',
+          fileParallelism: false,
+          maxWorkers: 1,
           include: ['test/chromium/*.test.ts'],
           globalSetup: ['test/chromium/executable.ts'],
           sequence: { groupOrder: 2 },

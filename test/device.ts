@@ -3,26 +3,16 @@
 
 import { afterAll } from 'vitest';
 import { type Engine, openEngine } from '../src/node.ts';
+import { held } from './held.ts';
 
 let owner: Promise<Engine> | undefined;
 
-async function open(): Promise<Engine> {
-  const engine = await openEngine();
-  const { device } = engine;
-  // Dawn knows a pipeline again as long as somebody holds it.
-  const held: GPUComputePipeline[] = [];
-  const create = device.createComputePipeline.bind(device);
-  device.createComputePipeline = (descriptor) => {
-    const pipeline = create(descriptor);
-    held.push(pipeline);
-    return pipeline;
-  };
-  return engine;
-}
-
 /** The device of the adapter that the environment chooses; closed after the file's last test. */
 export async function sharedDevice(): Promise<GPUDevice> {
-  owner ??= open();
+  owner ??= openEngine().then((engine) => {
+    held(engine.device);
+    return engine;
+  });
   return (await owner).device;
 }
 

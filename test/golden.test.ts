@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, openEngine } from '../src/node.ts';
+import { sharedDevice } from './device.ts';
 import { runGolden } from './golden/run.ts';
 import { shortTraining } from './golden/short.ts';
 
@@ -16,7 +17,7 @@ const files = readdirSync(dir)
 describe.each(['auto', 'plain', 'gpu'] as const)('golden vectors, %s kernels', (variant) => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine({ variant });
+    engine = await openEngine({ variant, device: await sharedDevice() });
   });
   afterAll(() => engine.close());
 

@@ -5,23 +5,30 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/index.ts';
 import { runGolden } from '../golden/run.ts';
 import { shortTraining } from '../golden/short.ts';
+import { held } from '../held.ts';
 
 const files: string[] = await (await fetch('/golden/')).json();
 
-test('the adapter is SwiftShader, with subgroups of four', async () => {
-  const engine = await Engine.open();
-  expect(engine.adapter).toMatchObject({
+/** Of the device that both variants share. */
+let owner: Engine;
+beforeAll(async () => {
+  owner = await Engine.open();
+  held(owner.device);
+});
+afterAll(() => owner.close());
+
+test('the adapter is SwiftShader, with subgroups of four', () => {
+  expect(owner.adapter).toMatchObject({
     name: expect.stringMatching(/swiftshader/),
     software: true,
     lanes: 4,
   });
-  engine.close();
 });
 
 describe.each(['auto', 'plain'] as const)('golden vectors, %s kernels', (variant) => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await Engine.open({ variant });
+    engine = await Engine.open({ variant, device: owner.device });
   });
   afterAll(() => engine.close());
 
