@@ -46,7 +46,7 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: ['bench', 'nearest', 'endurance', 'anomalies', 'leaveOneOut', 'fewShot'].map(
+  entryPoints: ['bench', 'nearest', 'endurance', 'anomalies', 'leaveOneOut', 'fewShot', 'manyVoices'].map(
     (name) => `bench/${name}.ts`,
   ),
   outdir: 'dist',

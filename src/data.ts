@@ -4,10 +4,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fileOfClip } from './audio/clipStream.ts';
 import { readClips } from './audio/clips.ts';
 import { type FeatureSettings, frameCount, referenceFeatures } from './audio/features.ts';
-import { printable } from './audio/names.ts';
+import { fileOfClip, printable } from './audio/names.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { cachedFeatures } from './featureCache.ts';

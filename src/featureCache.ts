@@ -1,5 +1,6 @@
 // Features that a command makes by itself, for data too large to be decoded anew each time: in features/ of the cache
-// folder, one folder for each selection of recordings with their sizes, and settings. What is damaged there is made again.
+// folder, or in $FORMANT_CACHE, one folder for each selection of recordings with their sizes, and settings. What is
+// damaged there is made again.
 
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
@@ -9,8 +10,9 @@ import { interruption, Stopped, say } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { writableCache } from './engine/node.ts';
-import { type FeatureFolder, type FeaturePlan, indexName, planName } from './featureFolder.ts';
+import { type FeatureFolder, type FeaturePlan, indexName, planName, planText } from './featureFolder.ts';
 import { lookAt, makeFeatures } from './featureMaking.ts';
+import { writeWhole } from './outFolder.ts';
 import type { Recordings } from './recordings.ts';
 
 /**
@@ -26,11 +28,14 @@ export async function cachedFeatures(
   const key = createHash('sha256')
     .update(JSON.stringify([formant, data, settings, overlap, voice, fingerprint]))
     .digest('hex');
-  const dir = join(await writableCache(), 'features', key.slice(0, 16));
+  const cache = process.env.FORMANT_CACHE || join(await writableCache(), 'features');
+  const dir = join(cache, key.slice(0, 16));
   const done = await lookAt(dir, plan).catch(async (error) => {
     if (!(error instanceof DataError)) throw error;
     say(`${error.message.split(';')[0]}; it is made again`);
-    for (const name of [indexName, planName]) await rm(join(dir, name), { force: true });
+    // The shards that are whole are taken as they are.
+    await rm(join(dir, indexName), { force: true });
+    await writeWhole(join(dir, planName), planText(plan));
     return null;
   });
   say(`features of ${printable(data)}: ${done ? 'from' : 'made once, kept in'} ${printable(dir)}`);

@@ -57,6 +57,9 @@ export const planOfFeatures = (plan: Omit<FeaturePlan, 'formant' | 'kind'>): Fea
   ...plan,
 });
 
+/** As it is written. */
+export const planText = (plan: FeaturePlan): string => `${JSON.stringify(plan, null, 1)}\n`;
+
 export const shapeOf = ({ settings, frames }: FeaturePlan): ClipShape => [settings.nMels, frames];
 
 const isTexts = (names: unknown) => Array.isArray(names) && names.every((n) => typeof n === 'string');

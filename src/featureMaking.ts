@@ -21,6 +21,7 @@ import {
   type FeaturePlan,
   indexName,
   planName,
+  planText,
   readPlan,
   shapeOf,
   shardFiles,
@@ -92,12 +93,15 @@ export async function makeFeatures(
   signal: AbortSignal,
 ): Promise<FeatureFolder | null> {
   const index = await lookAt(dir, plan);
+  const { release, intake } = recordings;
+  for (const { path, text } of release.notes) intake.note(path, text);
+  for (const { path, kind, reason } of release.leftOut) intake.leftOut(path, kind, reason);
   const made = await makeFolder(dir);
   const folder = new RunFolder(dir);
   const unlock = await folder.lock('preparing features');
   try {
     const shards = await findShards(dir, recordings, plan, index);
-    if (shards.includes(null) && !index) await folder.write(planName, `${JSON.stringify(plan, null, 1)}\n`);
+    if (shards.includes(null) && !index) await folder.write(planName, planText(plan));
     if (!(await new Making(engine, folder, recordings, plan, signal).fill(shards))) return null;
     const whole = shards as Shard[];
     if (whole.every(({ clips }) => clips.length === 0))
@@ -105,7 +109,7 @@ export async function makeFeatures(
     recordings.intake.end(recordings.data);
     const now = indexOf(plan, whole, recordings);
     if (JSON.stringify(now.shards) !== JSON.stringify(index?.shards))
-      await folder.write(indexName, `${JSON.stringify(now, null, 1)}\n`);
+      await folder.write(indexName, planText(now));
     await rm(join(dir, planName), { force: true });
     return new FeatureFolder(dir, now, whole);
   } finally {

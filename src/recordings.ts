@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { ClipFile } from './audio/clipFiles.ts';
-import { isCommonVoice } from './audio/commonVoice.ts';
+import { isCommonVoice, type VoiceRelease } from './audio/commonVoice.ts';
 import { listClips } from './audio/folder.ts';
 import { printable } from './audio/names.ts';
 import { UsageError } from './command.ts';
@@ -15,6 +15,8 @@ export interface Recordings {
   /** What `--data` named. */
   data: string;
   files: readonly ClipFile[];
+  /** What was wrong before a file was opened. */
+  release: Pick<VoiceRelease, 'leftOut' | 'notes'>;
   /** Share that the windows of a file have in common, where files are cut into windows; else null. */
   overlap: number | null;
   /** What is taken of a release of Common Voice; null for other folders. */
@@ -40,13 +42,12 @@ export async function findRecordings(
   if (await isCommonVoice(dir)) {
     const { files, release } = await voiceFiles(dir, voice ?? {});
     const intake = new Intake(files.length + release.leftOut.length, 'clips', strict);
-    for (const { path, text } of release.notes) intake.note(path, text);
-    for (const { path, kind, reason } of release.leftOut) intake.leftOut(path, kind, reason);
-    return { data, files, overlap, voice: voice ?? {}, intake };
+    return { data, files, release, overlap, voice: voice ?? {}, intake };
   }
   if (voice) throw notVoice(data, voice);
   const files = await listClips(dir);
-  return { data, files, overlap: null, voice: null, intake: new Intake(files.length, 'clips', strict) };
+  const intake = new Intake(files.length, 'clips', strict);
+  return { data, files, release: { leftOut: [], notes: [] }, overlap: null, voice: null, intake };
 }
 
 /** Flags of Common Voice for other data. */

@@ -1,6 +1,5 @@
 // formant train: a VAE or CVAE on a folder of recordings.
 
-import { createHash } from 'node:crypto';
 import { Option } from 'commander';
 import {
   type CommonOptions,
@@ -40,6 +39,7 @@ import { nextFree } from './outFolder.ts';
 import { figure } from './progress.ts';
 import { writeReport } from './report.ts';
 import { RunFolder } from './runFolder.ts';
+import { recordingsOf, type TrainedOn } from './trainedOn.ts';
 import { type TrainResult, trainRun } from './trainRun.ts';
 import { flagsOf, type VoiceFlags, type VoiceSelection, voiceSelection, withVoiceFlags } from './voice.ts';
 
@@ -157,21 +157,11 @@ interface StoredConfig extends ModelInfo {
   data: string;
   /** What was taken of a release of Common Voice, if not all. */
   voice?: VoiceSelection;
-  recordings: ReturnType<typeof recordingsOf>;
+  recordings: TrainedOn;
 }
 
 function writeConfig(folder: RunFolder, stored: StoredConfig): Promise<void> {
   return folder.write('config.json', `${JSON.stringify(stored, null, 2)}\n`);
-}
-
-/** What tells one set of recordings from another: counts, and a hash of names, splits and labels. */
-function recordingsOf({ train, valid, test, labels }: Dataset) {
-  const splits = [train, valid, test].map((s) => s && { names: s.names, label: [...s.label] });
-  const hash = createHash('sha256')
-    .update(JSON.stringify([labels, splits]))
-    .digest('hex')
-    .slice(0, 16);
-  return { train: train.count, test: test?.count ?? 0, hash };
 }
 
 const kindText: Record<DataKind, string> = { speech: 'sound', image: 'images' };

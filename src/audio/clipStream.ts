@@ -7,6 +7,7 @@ import type { ClipFile } from './clipFiles.ts';
 import type { Decoded } from './decoding.ts';
 import { type FaultKind, FileFault } from './fault.ts';
 import { type FeatureSettings, fitLength } from './features.ts';
+import { windowName } from './names.ts';
 import { resampleBatch } from './resample.ts';
 import { cutWindows } from './trim.ts';
 
@@ -27,13 +28,6 @@ const chunk = 64;
 const mostWaiting = 2 ** 21;
 /** Of a file that is cut into windows, so much is used. */
 export const mostSeconds = 30;
-
-/** What a window of a file is called: the file's name and where it begins. */
-const windowName = (name: string, start: number, sampleRate: number) =>
-  `${name}@${Math.round((1000 * start) / sampleRate)}ms`;
-
-/** The name of the file that a clip is of. */
-export const fileOfClip = (name: string): string => name.replace(/@\d+ms$/, '');
 
 interface Head {
   file: ClipFile;

@@ -17,6 +17,13 @@ export function compareNames(a: string, b: string): number {
   return partsA.length - partsB.length || (a < b ? -1 : a > b ? 1 : 0);
 }
 
+/** What a window of a file is called: the file's name and where it begins. */
+export const windowName = (name: string, start: number, sampleRate: number) =>
+  `${name}@${Math.round((1000 * start) / sampleRate)}ms`;
+
+/** The name of the file that a clip is of. */
+export const fileOfClip = (name: string): string => name.replace(/@\d+ms$/, '');
+
 /** Control characters, halves of surrogate pairs, line separators, and what turns the direction of writing. */
 const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 const short: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -3,6 +3,7 @@
 // only their features are kept, in memory (16 KiB a clip for the reference features) or where else a table has them.
 
 import { type FeatureSettings, fitLength, frameCount, logMel, referenceFeatures } from '../audio/features.ts';
+import { fileOfClip } from '../audio/names.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DataError } from '../engine/errors.ts';
 import type { Dataset, ReadExample, Split } from './dataset.ts';
@@ -172,7 +173,13 @@ function divide(clips: readonly ClipInfo[], validation: boolean) {
     return index !== null && index >= 5 && index <= 9;
   };
   const some = rest.some(indexed);
-  const held = (i: number, at: number) => (some ? indexed(i) : at % 10 === 9);
+  // Windows of one file stay together.
+  let files = -1;
+  const fileOf = rest.map((i, at) => {
+    if (at === 0 || fileOfClip(clips[i].name) !== fileOfClip(clips[rest[at - 1]].name)) files++;
+    return files;
+  });
+  const held = (i: number, at: number) => (some ? indexed(i) : fileOf[at] % 10 === 9);
   return { train: rest.filter((i, at) => !held(i, at)), valid: rest.filter(held), test };
 }
 
