@@ -27,7 +27,12 @@ export const benchFiles = ['index.html', 'page.css'];
 /** The studio page's scripts: the page, its worker, and the player on the audio thread. @type {import('esbuild').BuildOptions} */
 export const studioPage = {
   ...browserBundle,
-  entryPoints: ['web/main.ts', 'web/worker/worker.ts', 'web/play/player.worklet.ts'],
+  entryPoints: [
+    'web/main.ts',
+    'web/worker/worker.ts',
+    'web/play/player.worklet.ts',
+    'web/teach/recorder.worklet.ts',
+  ],
   entryNames: '[name]',
   minify: true,
 };
@@ -35,5 +40,7 @@ export const studioPage = {
 export const studioFiles = {
   'index.html': 'web/index.html',
   'studio.css': 'web/studio.css',
+  'teach.css': 'web/teach/teach.css',
   'digits.safetensors': 'web/model/digits.safetensors',
+  'digits.replay.safetensors': 'web/model/digits.replay.safetensors',
 };

@@ -6,6 +6,7 @@ import { el } from './dom.ts';
 import { Instrument } from './play/instrument.ts';
 import { playView } from './play/view.ts';
 import type { AdapterInfo } from './protocol.ts';
+import { teachView } from './teach/view.ts';
 
 /** What the tabs share. */
 export interface Studio {
@@ -17,6 +18,7 @@ export interface Studio {
 
 const tabs: { name: string; make: (studio: Studio) => HTMLElement }[] = [
   { name: 'Play', make: ({ instrument }) => playView(instrument) },
+  { name: 'Teach', make: teachView },
 ];
 
 const shippedModel = 'digits.safetensors';

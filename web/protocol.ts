@@ -2,6 +2,7 @@
 // The worker tells events of its own accord. Arrays travel by transfer where they are large.
 
 import type { LatentMap } from '../src/model/latentMap.ts';
+import type { TeachEvent, TeachRequests } from './teach/protocol.ts';
 
 /** The adapter that everything runs on. */
 export interface AdapterInfo {
@@ -51,7 +52,7 @@ export interface Sound {
 }
 
 /** Each request with what is sent and what comes back. */
-export interface Requests {
+export interface Requests extends TeachRequests {
   /** Opens the adapter. */
   open: { in: null; out: AdapterInfo };
   /** Reads a model file, and plays it from now on; the one before stays where it is refused. */
@@ -69,7 +70,8 @@ export type Kind = keyof Requests;
 export type Event =
   | { event: 'lost'; reason: string }
   /** Another adapter was opened after a loss, and everything is as it was. */
-  | { event: 'recovered'; adapter: AdapterInfo };
+  | { event: 'recovered'; adapter: AdapterInfo }
+  | TeachEvent;
 
 export type Request = { [K in Kind]: { id: number; kind: K; body: Requests[K]['in'] } }[Kind];
 

@@ -7,6 +7,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import { DeviceError } from '../../src/engine/errors.ts';
 import { priorNoise } from '../../src/model/sampling.ts';
 import type { AdapterInfo, Event, Kind, Request, Requests } from '../protocol.ts';
+import { Teaching } from './teach.ts';
 import { Voice } from './voice.ts';
 
 const scope = globalThis as unknown as {
@@ -17,6 +18,7 @@ const tell = (event: Event) => scope.postMessage(event);
 
 let engine: Promise<Engine> | null = null;
 let voice: Voice | null = null;
+const teaching = new Teaching({ playing: () => voice, withEngine, inTurn, tell });
 
 async function openEngine(): Promise<Engine> {
   const opened = await Engine.open();
@@ -36,6 +38,7 @@ function recover(lost: Engine): Promise<Engine> {
     lost.close();
     const opened = await openEngine();
     voice = voice?.on(opened) ?? null;
+    teaching.move(opened);
     tell({ event: 'recovered', adapter: adapterOf(opened) });
     return opened;
   })();
@@ -94,6 +97,7 @@ const handlers: { [K in Kind]: (body: Requests[K]['in']) => Promise<Requests[K][
     return Array.from(priorNoise(seed, label, index, latent), (v) => v * temperature);
   },
   wav: async ({ wave, sampleRate }) => encodeWav(wave, sampleRate) as Uint8Array<ArrayBuffer>,
+  ...teaching.handlers,
 };
 
 /** The arrays of an answer that move to the page instead of being copied. */
@@ -107,9 +111,15 @@ function buffersOf(result: unknown): Transferable[] {
 
 let turn: Promise<unknown> = Promise.resolve();
 
+/** Runs a body when all before it are done, whether well or not. */
+function inTurn<T>(body: () => Promise<T>): Promise<T> {
+  const done = turn.then(body);
+  turn = done.catch(() => undefined);
+  return done;
+}
+
 scope.onmessage = ({ data: { id, kind, body } }) => {
-  const run = () => (handlers[kind] as (body: unknown) => Promise<Requests[Kind]['out']>)(body);
-  turn = turn.then(run).then(
+  inTurn(() => (handlers[kind] as (body: unknown) => Promise<Requests[Kind]['out']>)(body)).then(
     (result) => scope.postMessage({ id, result }, buffersOf(result)),
     ({ name, message }: Error) => scope.postMessage({ id, error: { name, message } }),
   );
