@@ -34,6 +34,9 @@ export const studioPage = {
     'web/teach/recorder.worklet.ts',
   ],
   entryNames: '[name]',
+  // What only teaching needs is a file of its own, read when it is needed.
+  splitting: true,
+  chunkNames: '[name]-[hash]',
   minify: true,
 };
 /** Its other files, by their place beside the scripts. */

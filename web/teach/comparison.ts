@@ -69,7 +69,7 @@ function pane(session: Session, what: What) {
     }
     const mse = take && what !== 'take' ? take[what] : null;
     error.textContent =
-      mse !== null && state ? `off by ${(state.dynamicRange * Math.sqrt(mse)).toFixed(1)} dB` : ' ';
+      mse !== null && state ? `off by ${(state.dynamicRange * Math.sqrt(mse)).toFixed(1)} dB` : '';
   };
   const mark = () => {
     const { sounding, chosen } = session;

@@ -29,7 +29,9 @@ export function progress(session: Session, used: () => void): HTMLElement {
     lines.add(lesson);
     status.textContent = sentence(lesson);
     buttons.set(lesson);
+    box.hidden = session.takes.length === 0;
   };
+  box.hidden = true;
   session.lessons.listen(show);
   session.changed.listen(() => session.state && show(session.state.lesson));
   return box;
@@ -38,7 +40,6 @@ export function progress(session: Session, used: () => void): HTMLElement {
 export function sentence({ learning, paused, step, counts }: Lesson): string {
   const { train, heldOut, least } = counts;
   const wanted = least - train + (heldOut > 0 ? 0 : 1);
-  if (train + heldOut === 0) return 'It learns as soon as there are four takes.';
   if (wanted > 0) return `${wanted} more ${wanted === 1 ? 'take' : 'takes'}, and it begins to learn.`;
   const from = `${train} takes, ${heldOut} held out`;
   if (paused)

@@ -98,10 +98,12 @@ function card(session: Session, { id, sound }: TakeInfo, remove: () => void): Ca
   );
   choice.hidden = labels.length === 0;
   const about = el('span', { class: 'timing' });
+  const badge = el('span', { class: 'badge' }, 'held out');
   const element = el(
     'li',
     { class: 'card' },
     play,
+    badge,
     el(
       'div',
       { class: 'card-row' },
@@ -119,8 +121,8 @@ function card(session: Session, { id, sound }: TakeInfo, remove: () => void): Ca
     element.classList.toggle('chosen', chosen === id);
     element.classList.toggle('faulty', take.fault !== null);
     const db = (mse: number) => ((state?.dynamicRange ?? 80) * Math.sqrt(mse)).toFixed(1);
-    const part = take.heldOut ? 'held out · ' : '';
-    about.textContent = take.fault ?? `${part}${db(take.before)} → ${db(take.now)} dB`;
+    badge.hidden = !take.heldOut;
+    about.textContent = take.fault ?? `${db(take.before)} → ${db(take.now)} dB`;
     about.title = take.fault ? 'Kept, but not learnt from: say it again.' : '';
   };
   return { element, show };

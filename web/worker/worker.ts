@@ -7,7 +7,8 @@ import { Engine } from '../../src/engine/engine.ts';
 import { DeviceError } from '../../src/engine/errors.ts';
 import { priorNoise } from '../../src/model/sampling.ts';
 import type { AdapterInfo, Event, Kind, Request, Requests } from '../protocol.ts';
-import { Teaching } from './teach.ts';
+import type { TeachRequests } from '../teach/protocol.ts';
+import type { Teaching } from './teach.ts';
 import { Voice } from './voice.ts';
 
 const scope = globalThis as unknown as {
@@ -18,7 +19,6 @@ const tell = (event: Event) => scope.postMessage(event);
 
 let engine: Promise<Engine> | null = null;
 let voice: Voice | null = null;
-const teaching = new Teaching({ playing: () => voice, withEngine, inTurn, tell });
 
 async function openEngine(): Promise<Engine> {
   const opened = await Engine.open();
@@ -38,7 +38,7 @@ function recover(lost: Engine): Promise<Engine> {
     lost.close();
     const opened = await openEngine();
     voice = voice?.on(opened) ?? null;
-    teaching.move(opened);
+    (await teaching)?.move(opened);
     tell({ event: 'recovered', adapter: adapterOf(opened) });
     return opened;
   })();
@@ -76,8 +76,18 @@ async function withEngine<T>(body: (engine: Engine) => Promise<T>): Promise<T> {
   }
 }
 
+/** Read with the first request of the Teach tab: playing needs none of it. */
+let teaching: Promise<Teaching> | null = null;
+function teach(): Promise<Teaching> {
+  const lent = { playing: () => voice, withEngine, inTurn, tell };
+  teaching ??= import('./teach.ts').then(({ Teaching }) => new Teaching(lent));
+  return teaching;
+}
+
 /** What each request does. */
-const handlers: { [K in Kind]: (body: Requests[K]['in']) => Promise<Requests[K]['out']> } = {
+const handlers: {
+  [K in Exclude<Kind, keyof TeachRequests>]: (body: Requests[K]['in']) => Promise<Requests[K]['out']>;
+} = {
   open: async () => adapterOf(await current()),
   load: ({ bytes, name }) =>
     withEngine(async (now) => {
@@ -97,7 +107,6 @@ const handlers: { [K in Kind]: (body: Requests[K]['in']) => Promise<Requests[K][
     return Array.from(priorNoise(seed, label, index, latent), (v) => v * temperature);
   },
   wav: async ({ wave, sampleRate }) => encodeWav(wave, sampleRate) as Uint8Array<ArrayBuffer>,
-  ...teaching.handlers,
 };
 
 /** The arrays of an answer that move to the page instead of being copied. */
@@ -118,8 +127,13 @@ function inTurn<T>(body: () => Promise<T>): Promise<T> {
   return done;
 }
 
+async function answer(kind: Kind, body: unknown): Promise<Requests[Kind]['out']> {
+  const all = kind in handlers ? handlers : (await teach()).handlers;
+  return (all as Record<Kind, (body: unknown) => Promise<Requests[Kind]['out']>>)[kind](body);
+}
+
 scope.onmessage = ({ data: { id, kind, body } }) => {
-  inTurn(() => (handlers[kind] as (body: unknown) => Promise<Requests[Kind]['out']>)(body)).then(
+  inTurn(() => answer(kind, body)).then(
     (result) => scope.postMessage({ id, result }, buffersOf(result)),
     ({ name, message }: Error) => scope.postMessage({ id, error: { name, message } }),
   );
