@@ -105,7 +105,7 @@ async function remembered(file: ModelFile, data: Dataset, split: Split): Promise
 }
 
 function randomOf(file: ModelFile): Promise<ModelFile> {
-  const vae = new Vae(engine, vaeConfig(file.config, exampleShape(file.features), file.labels.length), seed);
+  const vae = new Vae(engine, vaeConfig(file.config, exampleShape(file.features), file), seed);
   return vae.params.state().then((params) => {
     vae.params.dispose();
     return { ...file, params };

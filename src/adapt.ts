@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Option } from 'commander';
+import { printable } from './audio/names.ts';
 import {
   type CommonOptions,
   interruption,
@@ -35,7 +36,7 @@ import type { LossMeans, StepRow } from './model/trainStep.ts';
 import { type OpenRun, openRun } from './openRun.ts';
 import { nextFree } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
-import { type FoundTakes, readTakes, replayOfRun } from './takes.ts';
+import { type FoundTakes, readTakes, replayOfRun, voiceOf } from './takes.ts';
 
 export interface AdaptOptions
   extends CommonOptions,
@@ -44,6 +45,7 @@ export interface AdaptOptions
   data: string;
   out?: string;
   label?: string;
+  speaker?: string;
   holdOut?: number;
   strict?: boolean;
 }
@@ -90,6 +92,10 @@ export function adapt() {
       new Option('--train <part>', `what learns (default: ${adaptDefaults.train})`).choices(trainedParts),
     )
     .option('--label <label>', 'of all recordings (default: as their names or folders say)')
+    .option(
+      '--speaker <name>',
+      'who speaks, for a model that knows speakers; a known one goes on (default: as the names say, else the folder’s name)',
+    )
     .option('--lr <x>', `learning rate (default: ${adaptDefaults.lr})`, number(0, true))
     .option('--batch <n>', `examples of a step (default: ${adaptDefaults.batch})`, wholeNumber(1))
     .option(
@@ -128,6 +134,10 @@ function text({ run, step, best, before, after, seconds, finished }: AdaptResult
 export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
   const parent = await openRun(options.run);
   const { file } = parent;
+  if (options.speaker !== undefined && !file.speakers)
+    throw new UsageError(
+      `--speaker ${printable(options.speaker)}: this model knows no speakers; leave it out, or begin with one of --preset voices`,
+    );
   if (isImage(file.features))
     throw new UsageError(`--run ${options.run}: a model of images; adapt takes one of sound`);
   const out = options.out ?? nextFree(`${options.run.replace(/[\\/]+$/, '')}-adapted`);
@@ -143,10 +153,18 @@ export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
         options.holdOut !== undefined,
       );
       const replay = await replayOfRun(engine, parent);
+      const voice = voiceOf(file, options.speaker, options.data, takes);
+      for (const take of [...takes.train, ...takes.heldOut, ...takes.test]) take.speaker = voice;
       const given = Object.fromEntries(
         flags.filter((k) => options[k] !== undefined).map((k) => [k, options[k]]),
       );
-      const adaptation = new Adaptation(engine, file, replay, given, parent.folder.path('model.safetensors'));
+      const adaptation = new Adaptation(
+        engine,
+        file,
+        replay,
+        { ...given, voice },
+        parent.folder.path('model.safetensors'),
+      );
       const folder = await RunFolder.create(out);
       const unlock = await folder.lock();
       try {
@@ -165,12 +183,12 @@ export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
 /** config.json: as of a trained run, with what it was adapted from and how. */
 async function writeConfig(
   folder: RunFolder,
-  { file, folder: from }: OpenRun,
+  { folder: from }: OpenRun,
   { data }: AdaptOptions,
-  { settings }: Adaptation,
+  adaptation: Adaptation,
   { train, heldOut, test }: FoundTakes,
 ): Promise<void> {
-  const { params: _, ...info } = file;
+  const { settings, info } = adaptation;
   const sha256 = createHash('sha256')
     .update(await from.read('model.safetensors', 'it was there a moment ago'))
     .digest('hex');
@@ -265,12 +283,12 @@ async function errorsOn(
   splits: readonly (Split | null)[],
 ): Promise<(number | null)[]> {
   const model = buildModel(engine, file, 'model.safetensors');
-  const { config, labels, features } = file;
+  const { config, labels, speakers, features } = file;
   const shape = exampleShape(features);
   const dynamicRange = isImage(features) ? null : features.dynamicRange;
   const errors: (number | null)[] = [];
   for (const split of splits) {
-    const of = split && { shape, dynamicRange, labels, train: split, valid: null, test: null };
+    const of = split && { shape, dynamicRange, labels, speakers, train: split, valid: null, test: null };
     const found =
       of && split.count > 0 ? await evaluate(engine, model, of, split, config, config.seed) : null;
     errors.push(found?.dbRmse ?? null);

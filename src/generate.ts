@@ -17,11 +17,11 @@ import {
 } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
-import { checkLabel } from './labels.ts';
+import { checkLabel, checkSpeaker } from './labels.ts';
 import { type Medium, mediumOf, pictureOf } from './medium.ts';
 import { buildModel, type ModelFile } from './model/checkpoint.ts';
 import { isImage } from './model/inputs.ts';
-import { samplePrior } from './model/sampling.ts';
+import { type SampleOptions, samplePrior } from './model/sampling.ts';
 import type { Vae } from './model/vae.ts';
 import { makeFolder, missingLevels, removeEmpty, writeWhole } from './outFolder.ts';
 import { type GridRow, imageGrid } from './plot/imageGrid.ts';
@@ -31,6 +31,7 @@ import { RunFolder } from './runFolder.ts';
 export interface GenerateOptions extends CommonOptions {
   run: string;
   label?: string[];
+  speaker?: string;
   count: number;
   temperature: number;
   seed: number;
@@ -52,6 +53,7 @@ export function generate() {
   return newCommand('generate', 'sample sounds or images from the prior of a trained model')
     .requiredOption('--run <dir>', 'run folder of the model')
     .option('--label <label...>', 'labels to say, for a conditional model (default: every label)')
+    .option('--speaker <name>', 'whose voice, for a model that knows speakers (default: the mean of all)')
     .option('--count <n>', 'of each label', wholeNumber(1), 4)
     .option('--temperature <x>', 'factor on z; 1 samples the prior', number(0), 1)
     .option('--seed <n>', 'of the noise', wholeNumber(0), 1)
@@ -69,7 +71,9 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   const medium = mediumOf(file.features);
   const labels = chosenLabels(file, options.label);
   const out = options.out ?? folder.path('samples');
-  const run = basename(resolve(options.run)).replace(/[^\w.-]|_/g, '-');
+  const speaker = options.speaker === undefined ? -1 : checkSpeaker(file, options.speaker);
+  const voice = options.speaker === undefined ? '' : `-${options.speaker}`;
+  const run = `${basename(resolve(options.run))}${voice}`.replace(/[^\w.-]|_/g, '-');
   // A label comes from the model's file and may hold anything.
   const stems = fileStems(
     labels.map((label) => label ?? 'sample'),
@@ -92,7 +96,15 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
       const shown: GridRow[] = [];
       for (const [row, label] of labels.entries()) {
         const index = label === null ? null : file.labels.indexOf(label);
-        const clips = await generateLabel(engine, medium, model, index, options, files[row], signal);
+        const clips = await generateLabel(
+          engine,
+          medium,
+          model,
+          { label: index, speaker },
+          options,
+          files[row],
+          signal,
+        );
         written += clips.count;
         shown.push({ pictures: clips.shown });
         if (label !== null) say(`label ${printable(label)}: ${clips.count} ${medium.things}`);
@@ -122,7 +134,7 @@ async function generateLabel(
   engine: Engine,
   medium: Medium,
   model: Vae,
-  label: number | null,
+  who: Pick<SampleOptions, 'label' | 'speaker'>,
   { count, temperature, seed }: GenerateOptions,
   paths: string[],
   signal: AbortSignal,
@@ -131,7 +143,7 @@ async function generateLabel(
   let written = 0;
   for (let first = 0; first < count && !signal.aborted; first += chunk) {
     const indices = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => first + i);
-    const sample = () => samplePrior(engine, model, { label, indices, temperature, seed });
+    const sample = () => samplePrior(engine, model, { ...who, indices, temperature, seed });
     for (const [i, { values, bytes }] of (await medium.encode(engine, sample)).entries()) {
       await writeWhole(paths[indices[i]], bytes);
       written++;

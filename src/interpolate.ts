@@ -56,6 +56,12 @@ export function interpolate() {
     .option('--from-label <label>', 'begin at this label of a conditional model, z drawn once from the prior')
     .option('--to-label <label>', 'end at this label, the same z')
     .option(
+      '--from-speaker <name>',
+      'begin in this voice of a model that knows speakers, z drawn once from the prior',
+    )
+    .option('--to-speaker <name>', 'end in this voice, the same z')
+    .option('--speaker <name>', 'voice of a walk between labels, or of a grid (default: the mean of all)')
+    .option(
       '--grid [i,j]',
       'over two latent dimensions (default: those of largest KL over the test data)',
       pair,
@@ -67,10 +73,10 @@ export function interpolate() {
         'between files: straight, or by angle and length (default: linear)',
       ).choices(walkModes),
     )
-    .option('--label <label>', 'label of both files (default: by name or folder), or of a grid')
+    .option('--label <label>', 'of both files (default: by name or folder), of a grid, or between voices')
     .option(
       '--seed <n>',
-      'of z between labels (default: 1); of the other dimensions of a grid',
+      'of z between labels or voices (default: 1); of the other dimensions of a grid',
       wholeNumber(0),
     )
     .option('--range <low,high>', 'of both dimensions of a grid (default: -2,2)', range)

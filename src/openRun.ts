@@ -51,7 +51,7 @@ export async function openRun(dir: string): Promise<OpenRun> {
     dataset: async (engine, other, strict) => {
       const { intake, dataset } = await source(other, strict);
       const { data } = await dataset(engine, file.features, file.config.validation);
-      const labels = file.config.model === 'cvae' ? relabelled(data, file.labels) : data;
+      const labels = file.config.model === 'cvae' ? relabelled(data, file) : data;
       return { data: labels, intake };
     },
   };

@@ -23,11 +23,11 @@ import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { encodeGrey, readGrey } from './imageFile.ts';
 import { Intake, type IntakeSummary } from './intake.ts';
-import { labelsOfFiles } from './labels.ts';
+import { labelsOfFiles, speakerOfFile } from './labels.ts';
 import { mediumOf } from './medium.ts';
-import { buildModel } from './model/checkpoint.ts';
+import { buildModel, type ModelFile } from './model/checkpoint.ts';
 import { type ImageSettings, isImage } from './model/inputs.ts';
-import { atMean, reconstructWave } from './model/reconstruct.ts';
+import { atMean, reconstructWave, type Through } from './model/reconstruct.ts';
 import type { Vae } from './model/vae.ts';
 import { makeFolder, missingLevels, removeEmpty, writeWhole } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
@@ -113,7 +113,7 @@ export async function runReconstruct(
     await withEngine(options, async (engine) => {
       const net = buildModel(engine, model, name);
       const { features } = model;
-      const job = { engine, labels: model.labels, net, intake, signal };
+      const job = { engine, model, net, intake, signal };
       made = await makeFolder(out);
       for (const [i, file] of files.entries()) {
         if (signal.aborted) break;
@@ -142,23 +142,27 @@ export async function runReconstruct(
 
 interface Job {
   engine: Engine;
-  labels: readonly string[];
+  model: ModelFile;
   net: Vae;
   intake: Intake;
   signal: AbortSignal;
 }
 
-const indexOf = ({ labels }: Job, label: string | null) => (label === null ? null : labels.indexOf(label));
+/** What the model makes of a file, told its label, and its speaker where the name says one that it knows. */
+function throughOf({ engine, net, model }: Job, { file, label }: Reconstructed): Through {
+  const index = label === null ? null : model.labels.indexOf(label);
+  return atMean(engine, net, index, speakerOfFile(model, file));
+}
 
 async function reconstructImage(
   job: Job,
   about: Reconstructed,
   settings: ImageSettings,
 ): Promise<ReconstructedImage> {
-  const { engine, net } = job;
+  const { engine } = job;
   const { height, width } = settings;
   const x = await readGrey(about.file, settings);
-  const through = atMean(engine, net, indexOf(job, about.label));
+  const through = throughOf(job, about);
   const y = engine.scope(() => engine.noGrad(() => through(engine.tensor(x, [1, height, width]))));
   const values = await y.read();
   y.dispose();
@@ -171,7 +175,7 @@ async function reconstructSound(
   about: Reconstructed,
   features: FeatureSettings,
 ): Promise<ReconstructedSound> {
-  const { engine, net, intake, signal } = job;
+  const { engine, intake, signal } = job;
   const { file } = about;
   const recording = await openRecording(file);
   try {
@@ -181,7 +185,7 @@ async function reconstructSound(
     const wave = await resampleSource(engine, recording, features.sampleRate, { signal });
     const faults = await checkSound(recording, wave, length, file, '');
     for (const note of [...notes, ...faults]) intake.note(file, note);
-    const through = atMean(engine, net, indexOf(job, about.label));
+    const through = throughOf(job, about);
     const made = await reconstructWave(engine, through, wave, frameCount(features), features, signal);
     await writeWhole(about.out, encodeWav(made.wave, features.sampleRate));
     const level = ({ peak, rms }: Level) => ({ peak, rms });

@@ -8,9 +8,9 @@ import { say, UsageError } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { DataError } from './engine/errors.ts';
 import { readExamples } from './examples.ts';
-import { checkLabel, labelsOfFiles } from './labels.ts';
+import { checkLabel, checkSpeaker, labelsOfFiles, speakerOfFile } from './labels.ts';
 import type { ModelFile } from './model/checkpoint.ts';
-import { oneHot } from './model/dataset.ts';
+import { conditionsOf } from './model/dataset.ts';
 import { klPerUnit } from './model/evaluate.ts';
 import { priorNoise } from './model/sampling.ts';
 import type { Vae } from './model/vae.ts';
@@ -22,6 +22,10 @@ export interface RouteOptions {
   to?: string;
   fromLabel?: string;
   toLabel?: string;
+  fromSpeaker?: string;
+  toSpeaker?: string;
+  /** Of a walk that has one, for a model that knows some. */
+  speaker?: string;
   /** True: the dimensions are chosen. */
   grid?: [number, number] | true;
   steps: number;
@@ -35,6 +39,7 @@ export interface RouteOptions {
 export type About =
   | { kind: 'files'; mode: WalkMode; from: End; to: End }
   | { kind: 'labels'; from: string; to: string; seed: number }
+  | { kind: 'speakers'; from: string; to: string; label: string; seed: number }
   | {
       kind: 'grid';
       /** Across, down. */
@@ -66,8 +71,9 @@ const mostGridSteps = 32;
 /** Options besides the kind's own, by kind. */
 const kinds = {
   files: { needs: ['from', 'to'], takes: ['mode', 'label'] },
-  labels: { needs: ['fromLabel', 'toLabel'], takes: ['seed'] },
-  grid: { needs: ['grid'], takes: ['range', 'seed', 'label'] },
+  labels: { needs: ['fromLabel', 'toLabel'], takes: ['seed', 'speaker'] },
+  speakers: { needs: ['fromSpeaker', 'toSpeaker'], takes: ['seed', 'label'] },
+  grid: { needs: ['grid'], takes: ['range', 'seed', 'label', 'speaker'] },
 } as const;
 type Kind = keyof typeof kinds;
 
@@ -81,7 +87,8 @@ export function routeOf(run: OpenRun, options: RouteOptions): Route {
   if (steps > most)
     throw new UsageError(`--steps ${steps}: at most ${most}${kind === 'grid' ? ' each way of a grid' : ''}`);
   if (kind === 'files') return between(run.file, options);
-  return kind === 'labels' ? betweenLabels(run.file, options) : overPlane(run, options);
+  if (kind === 'labels') return betweenLabels(run.file, options);
+  return kind === 'speakers' ? betweenSpeakers(run.file, options) : overPlane(run, options);
 }
 
 function kindOf(options: RouteOptions): Kind {
@@ -90,7 +97,8 @@ function kindOf(options: RouteOptions): Kind {
   const meant = (Object.keys(kinds) as Kind[]).filter((kind) => kinds[kind].needs.some(has));
   if (meant.length === 0)
     throw new UsageError(
-      'give --from and --to (files), --from-label and --to-label (of a conditional model), or --grid',
+      'give --from and --to (files), --from-label and --to-label (of a conditional model), --from-speaker and --to-speaker ' +
+        '(of one that knows speakers), or --grid',
     );
   if (meant.length > 1) {
     const flags = meant.map((kind) => flag(kinds[kind].needs.find(has) as string));
@@ -131,13 +139,9 @@ function between(file: ModelFile, options: RouteOptions): Route {
     columns: steps,
     points: async (engine, model) => {
       const { latent, classes } = model.config;
-      const hot =
-        classes > 0
-          ? oneHot(
-              labels.map((l) => file.labels.indexOf(l as string)),
-              classes,
-            )
-          : null;
+      const indices = labels.map((l) => file.labels.indexOf(l as string));
+      const who = files.map((path) => speakerOfFile(file, path));
+      const hot = classes > 0 ? conditionsOf(model.config, indices, who) : null;
       const x = await readExamples(engine, files, file.features);
       const mu = engine.scope(() =>
         engine.noGrad(() => model.encode(x, hot && engine.tensor(hot.data, hot.shape)).mu),
@@ -146,7 +150,7 @@ function between(file: ModelFile, options: RouteOptions): Route {
       const codes = await mu.read();
       mu.dispose();
       const z = interpolate(codes.subarray(0, latent), codes.subarray(latent), steps, mode);
-      const label = hot && interpolate(hot.data.subarray(0, classes), hot.data.subarray(classes), steps);
+      const label = hot && blended(hot.data, steps);
       const [from, to] = files.map((path, i) => ({ file: path, label: labels[i] }));
       return { points: { z, label }, about: { kind: 'files', mode, from, to } };
     },
@@ -155,7 +159,7 @@ function between(file: ModelFile, options: RouteOptions): Route {
 
 /** One z of the prior, that of `generate --label FROM --seed N`, told to be one label and more and more the other. */
 function betweenLabels(file: ModelFile, options: RouteOptions): Route {
-  const { steps, seed = 1 } = options;
+  const { steps, seed = 1, speaker } = options;
   const from = checkLabel(file, options.fromLabel as string, '--from-label');
   const to = checkLabel(file, options.toLabel as string, '--to-label');
   if (from === to)
@@ -166,13 +170,41 @@ function betweenLabels(file: ModelFile, options: RouteOptions): Route {
     rows: 1,
     columns: steps,
     points: async (_, model) => {
-      const { latent, classes } = model.config;
       const index = file.labels.indexOf(from);
-      const hot = oneHot([index, file.labels.indexOf(to)], classes).data;
-      const noise = priorNoise(seed, index, 0, latent);
+      const who = speaker === undefined ? -1 : checkSpeaker(file, speaker);
+      const hot = conditionsOf(model.config, [index, file.labels.indexOf(to)], [who, who]);
+      const noise = priorNoise(seed, index, 0, model.config.latent);
       const z = interpolate(noise, noise, steps);
-      const label = interpolate(hot.subarray(0, classes), hot.subarray(classes), steps);
+      const label = blended(hot.data, steps);
       return { points: { z, label }, about: { kind: 'labels', from, to, seed } };
+    },
+  };
+}
+
+/** Conditions from the first of two rows to the second. */
+const blended = (rows: Float32Array, steps: number) =>
+  interpolate(rows.subarray(0, rows.length / 2), rows.subarray(rows.length / 2), steps);
+
+/** One z of the prior, that of `generate --label L --seed N`, said by one speaker and more and more by the other. */
+function betweenSpeakers(file: ModelFile, options: RouteOptions): Route {
+  const { steps, seed = 1, fromSpeaker: from = '', toSpeaker: to = '' } = options;
+  const who = [checkSpeaker(file, from, '--from-speaker'), checkSpeaker(file, to, '--to-speaker')];
+  if (from === to)
+    throw new UsageError(`--to-speaker ${printable(to)}: is where the walk begins; give another speaker`);
+  if (options.label === undefined)
+    throw new UsageError(`--from-speaker: give --label, one of ${file.labels.map(printable).join(', ')}`);
+  const label = checkLabel(file, options.label);
+  const [a, b] = fileStems([from, to], 'speaker');
+  return {
+    name: `speaker-${a}-to-${b}`,
+    rows: 1,
+    columns: steps,
+    points: async (_, model) => {
+      const index = file.labels.indexOf(label);
+      const noise = priorNoise(seed, index, 0, model.config.latent);
+      const z = interpolate(noise, noise, steps);
+      const rows = blended(conditionsOf(model.config, [index, index], who).data, steps);
+      return { points: { z, label: rows }, about: { kind: 'speakers', from, to, label, seed } };
     },
   };
 }
@@ -200,8 +232,9 @@ function overPlane({ file, dataset }: OpenRun, options: RouteOptions): Route {
       const dims = kl ? mostActive(kl) : (grid as [number, number]);
       const centre = seed === null ? new Float32Array(latent) : priorNoise(seed, index, 0, latent);
       const z = latentPlane(centre, dims, range, steps);
-      const hot =
-        index === null ? null : oneHot(Array<number>(steps * steps).fill(index), labels.length).data;
+      const of = (value: number) => Array<number>(steps * steps).fill(value);
+      const who = options.speaker === undefined ? -1 : checkSpeaker(file, options.speaker);
+      const hot = index === null ? null : conditionsOf(model.config, of(index), of(who)).data;
       return { points: { z, label: hot }, about: { kind: 'grid', dims, kl, range, label, seed } };
     },
   };

@@ -2,6 +2,8 @@
 // negative ELBO (model/anomaly.ts). Above a threshold, a quantile of the scores of training examples, an item is called
 // an anomaly. With items that are known to be anomalous, the AUROC says how well the score tells them apart.
 
+import { basename } from 'node:path';
+import { fileSpeaker } from './audio/clipFiles.ts';
 import { atLevel, featureLevel } from './audio/featureLevel.ts';
 import { printable } from './audio/names.ts';
 import {
@@ -167,7 +169,7 @@ async function trainingData(
     reader: (scale) => (i, into, at) => into.set(atLevel(dbOf(i), frames, level).map(scale), at),
   };
   const made = datasetOf(levelled, features, config.validation).data;
-  const data = config.model === 'cvae' ? relabelled(made, run.file.labels) : made;
+  const data = config.model === 'cvae' ? relabelled(made, run.file) : made;
   return { data, train: spread(data.train, mostTraining), level };
 }
 
@@ -178,7 +180,9 @@ function splitOf(items: readonly Item[]): Split {
     x.set(item.x, i * size);
   });
   const label = new Int32Array(items.length).fill(-1);
-  return { count: items.length, read: inMemory(x, size), label, names: items.map(({ file }) => file) };
+  const names = items.map(({ file }) => file);
+  const speakers = names.map((name) => fileSpeaker(basename(name)));
+  return { count: items.length, read: inMemory(x, size), label, names, speakers };
 }
 
 function itemScores(

@@ -2,6 +2,7 @@
 // from and those held out, and the examples of what the model was trained on that keep it from forgetting.
 
 import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import type { FeatureSettings } from './audio/features.ts';
 import { printable } from './audio/names.ts';
 import { say, UsageError } from './command.ts';
@@ -116,6 +117,24 @@ function sayUnlabelled({ labels }: ModelFile, names: readonly string[], used: nu
     `(${labels.map(printable).join(', ')})`;
   if (used === 0) throw new DataError(`${said}: ${how}; rename them, or give one by --label`);
   say(`left out: ${said}: ${how}`);
+}
+
+/** Who speaks: as said, as the names of the recordings say if they agree, else by the folder's name. */
+export function voiceOf(
+  { speakers }: ModelFile,
+  speaker: string | undefined,
+  data: string,
+  takes: FoundTakes,
+): string {
+  if (speaker !== undefined) return speaker;
+  const all = [...takes.train, ...takes.heldOut, ...takes.test];
+  const names = [...new Set(all.flatMap((take) => take.speaker ?? []))];
+  const voice = names.length === 1 ? names[0] : basename(resolve(data));
+  if (names.length > 1 && speakers)
+    say(
+      `the recordings are of ${names.map(printable).join(', ')}; all are learnt as one voice, ${printable(voice)}`,
+    );
+  return voice;
 }
 
 /** Every so many-th is held out. */

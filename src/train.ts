@@ -71,7 +71,9 @@ export function train() {
       'the embedded digits; fsdd or mnist, downloaded once; a folder of WAVs and MP3s, a release of Common Voice, MNIST’s ' +
         'files, or what preprocess made (default: digits)',
     )
-    .addOption(new Option('--model <kind>', 'default: cvae for the demo, else vae').choices(modelKinds))
+    .addOption(
+      new Option('--model <kind>', 'default: cvae for the demo and voices, else vae').choices(modelKinds),
+    )
     .addOption(
       new Option(
         '--preset <name>',
@@ -136,7 +138,8 @@ export async function runTrain(options: TrainOptions): Promise<TrainResult & { i
     new Trainer(engine, config, data).dispose();
     const folder = await RunFolder.create(out);
     const where = dataName(options.data ?? 'digits');
-    const info: ModelInfo = { config, features, labels: [...data.labels] };
+    const known = config.speakerDim > 0 && { speakers: [...(data.speakers ?? [])] };
+    const info: ModelInfo = { config, features, labels: [...data.labels], ...known };
     const unlock = await folder.lock();
     try {
       await writeConfig(folder, {
@@ -173,7 +176,7 @@ function defaultPreset({ data = 'digits' }: TrainOptions, kind: DataKind): strin
 
 /** The preset with the flags applied. */
 function configOf(options: TrainOptions, preset: string): TrainConfig {
-  const model = options.model ?? (preset === 'demo' ? 'cvae' : 'vae');
+  const model = options.model ?? (['demo', 'voices'].includes(preset) ? 'cvae' : 'vae');
   const given = Object.fromEntries(
     configFlags.filter((k) => options[k] !== undefined).map((k) => [k, options[k]]),
   );
@@ -235,7 +238,7 @@ async function resume(options: TrainOptions, dir: string): Promise<TrainResult &
       throw new UsageError(`--epochs ${config.epochs}: this run has ${done} epochs already; give more`);
     if (config.epochs === done) say(`this run has its ${done} epochs; give more by --epochs to go on`);
     warnOfPlan(engine, from);
-    const info: ModelInfo = { config, features, labels: from.info.labels };
+    const info: ModelInfo = { ...from.info, config, features };
     const unlock = await folder.lock();
     try {
       await writeConfig(folder, { ...stored, config });

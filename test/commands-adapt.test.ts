@@ -81,6 +81,45 @@ test('a run of its own, better with the new voice, that names its parent and pla
   expect(again.takes.replay).toBeGreaterThan(result.takes.replay);
 });
 
+test('a model that knows voices: one is asked for, two are blended, a new one is an embedding more', async () => {
+  const set = ['--set', 'channels=8,8,8', 'hidden=16', 'latent=2', 'lr=0.01', 'speakerDim=2'];
+  const training = [
+    '--data',
+    'old',
+    '--preset',
+    'voices',
+    '--epochs',
+    '2',
+    '--batch',
+    '16',
+    '--out',
+    'voices',
+  ];
+  const trained = await run('train', ...training, ...set);
+  expect(trained.code, trained.stderr).toBe(0);
+  const say = ['--run', 'voices', '--count', '1', '--label', '7'];
+  const [wav] = (await json('generate', ...say, '--speaker', bob, '--out', 'said')).files;
+  expect(wav).toMatch(new RegExp(`7_voices-${bob}_0\\.wav$`));
+  const nobody = await run('generate', ...say, '--speaker', eve);
+  expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringMatching(`this model knows ${ann}, ${bob}`)]);
+  const between = ['--run', 'voices', '--from-speaker', ann, '--to-speaker', bob, '--steps', '3'];
+  const nothing = await run('interpolate', ...between);
+  expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringMatching(/give --label, one of 0, 1, 7/)]);
+  const walk = await json('interpolate', ...between, '--label', '7');
+  expect(walk).toMatchObject({ kind: 'speakers', from: ann, to: bob, label: '7' });
+  expect(walk.files).toHaveLength(3);
+  const more = await adapt('voices', 'eve', 'three', '--steps', '3', '--train', 'speaker', '--lr', '0.1');
+  expect(more.after.old).toBe(more.before.old);
+  const { speakers: known } = JSON.parse(readFileSync(join(dir, 'three', 'config.json'), 'utf8'));
+  expect(known).toEqual([ann, bob, eve]);
+  expect((await json('evaluate', '--run', 'three')).dbRmse).toBeCloseTo(more.after.test, 5);
+  expect(
+    (await json('generate', ...say, '--run', 'three', '--speaker', eve, '--out', 'new')).files,
+  ).toHaveLength(1);
+  const plain = await run('adapt', '--run', 'base', '--data', 'eve', '--speaker', eve);
+  expect([plain.code, plain.stderr]).toEqual([2, expect.stringMatching(/knows no speakers/)]);
+});
+
 describe('where something is missing it says so, and goes on where it can', () => {
   test('one recording, of another rate, without a label; an unknown label; silence', async () => {
     const [samples] = decodeWav(readFileSync(join(digits, of(eve)[0])), 'eve').channels;

@@ -65,7 +65,7 @@ beforeAll(async () => {
   device = await sharedDevice();
   const engine = await openEngine({ device });
   const save = async (name: string, config: TrainConfig, features: InputSettings, labels: string[]) => {
-    const model = new Vae(engine, vaeConfig(config, exampleShape(features), labels.length), 3);
+    const model = new Vae(engine, vaeConfig(config, exampleShape(features), { labels }), 3);
     const info = { config, features, labels };
     mkdirSync(at(name));
     const params = await model.params.state();

@@ -34,6 +34,11 @@ export function fileLabel(name: string): string | null {
   return FSDD_NAME.exec(name)?.[1] ?? null;
 }
 
+/** The speaker in such a name. */
+export function fileSpeaker(name: string): string | null {
+  return FSDD_NAME.exec(name)?.[2] ?? null;
+}
+
 /** The entries of one folder that do not start with a dot, each in order of name. */
 export interface Listing {
   sounds: string[];

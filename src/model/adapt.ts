@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { DataError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
-import { buildModel, type ModelFile } from './checkpoint.ts';
+import { buildModel, type ModelFile, type ModelInfo } from './checkpoint.ts';
 import { type Batch, type Dataset, examplesAt, gather, type Split, together } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { exampleShape, isImage } from './inputs.ts';
@@ -16,12 +16,14 @@ import { type Take, Takes } from './takes.ts';
 import { type StepRow, TrainStep } from './trainStep.ts';
 import type { Vae } from './vae.ts';
 
-export const trainedParts = ['all', 'decoder'] as const;
-/** Which parameters learn. */
+export const trainedParts = ['all', 'decoder', 'speaker'] as const;
+/** Which parameters learn; `speaker`: of a model that knows speakers, the embedding of the new one alone. */
 export type TrainedPart = (typeof trainedParts)[number];
 
 export interface AdaptSettings {
   train: TrainedPart;
+  /** Name of who speaks, for a model that knows speakers: a new one begins as their mean. */
+  voice: string;
   /** Over which the learning rate falls to 0. */
   steps: number;
   lr: number;
@@ -40,6 +42,7 @@ export interface AdaptSettings {
 
 export const adaptDefaults: AdaptSettings = {
   train: 'all',
+  voice: 'new voice',
   steps: 100,
   lr: 1e-3,
   batch: 64,
@@ -95,7 +98,7 @@ export class Adaptation {
   ) {
     this.engine = engine;
     this.settings = { ...adaptDefaults, ...settings };
-    this.#file = file;
+    this.#file = withVoice(file, this.settings);
     this.#config = configOf(file.config, this.settings);
     this.#shape = exampleShape(file.features);
     this.#old = replay && replay.count > 0 ? divided(replay) : null;
@@ -103,9 +106,9 @@ export class Adaptation {
     this.#takes = new Takes(this.#shape, classes);
     this.#heldOut = new Takes(this.#shape, classes);
     this.#random = new Random(this.settings.seed, 'adapt order');
-    this.model = buildModel(engine, file, name);
-    if (this.settings.train === 'decoder')
-      this.model.params.freeze((name) => this.model.part(name) !== 'decoder');
+    this.model = buildModel(engine, this.#file, name);
+    const { train } = this.settings;
+    if (train !== 'all') this.model.params.freeze((name) => this.model.part(name) !== train);
     this.#steps = this.#begin();
   }
 
@@ -124,6 +127,12 @@ export class Adaptation {
     return { train: this.#takes.count, heldOut: this.#heldOut.count, replay: this.#old?.train.count ?? 0 };
   }
 
+  /** What the adapted model is besides its weights. */
+  get info(): ModelInfo {
+    const { config, features, labels, speakers } = this.#file;
+    return { config, features, labels, ...(speakers && { speakers }) };
+  }
+
   /** What is measured by: takes, and old examples where there are any. */
   get heldOut(): { fresh: Split; old: Split | null } {
     return { fresh: this.#heldOut, old: this.#old?.heldOut ?? null };
@@ -140,7 +149,7 @@ export class Adaptation {
    * @throws DataError if it is not one for this model, see Takes.
    */
   add(take: Take, heldOut = false): void {
-    (heldOut ? this.#heldOut : this.#takes).add(take);
+    (heldOut ? this.#heldOut : this.#takes).add({ ...take, speaker: this.settings.voice });
   }
 
   /**
@@ -149,8 +158,9 @@ export class Adaptation {
    */
   async takeStep(): Promise<StepRow> {
     if (this.#takes.count === 0) throw new DataError('adapt: no take to learn from; add one first');
-    const { batch, replay } = this.settings;
-    const old = this.#old ? Math.round(batch * replay) : 0;
+    const { batch, replay, train } = this.settings;
+    // What else could be forgotten does not move where an embedding alone learns.
+    const old = this.#old && train !== 'speaker' ? Math.round(batch * replay) : 0;
     this.#steps.run(batch, (reuse) => this.#batch(batch - old, old, reuse));
     const { rows, stopped } = await this.#steps.read();
     if (stopped) throw stopped;
@@ -205,9 +215,9 @@ export class Adaptation {
   }
 
   #dataset(train: Split): Dataset {
-    const { labels, features } = this.#file;
+    const { labels, speakers, features } = this.#file;
     const dynamicRange = isImage(features) ? null : features.dynamicRange;
-    return { shape: this.#shape, dynamicRange, labels, train, valid: null, test: null };
+    return { shape: this.#shape, dynamicRange, labels, speakers, train, valid: null, test: null };
   }
 
   /** Takes first, then old examples. */
@@ -216,7 +226,7 @@ export class Adaptation {
     const places = this.#next('fresh', from.count, fresh);
     const both = this.#old ? together(from, this.#old.train) : from;
     if (this.#old) for (const i of this.#next('old', this.#old.train.count, old)) places.push(from.count + i);
-    return gather(this.#dataset(both), both, places, this.model.config.classes, reuse);
+    return gather(this.#dataset(both), both, places, this.model.config, reuse);
   }
 
   /** The next so many of `count` examples in a random order, again and again; new ones come in with the next order. */
@@ -225,6 +235,25 @@ export class Adaptation {
     while (queue.length < many) queue.push(...this.#random.permutation(this.#shuffles++, count));
     return queue.splice(0, many);
   }
+}
+
+/** The model with a row for a voice that it does not know yet. @throws DataError where only that should learn, and there is none. */
+function withVoice(file: ModelFile, { train, voice }: AdaptSettings): ModelFile {
+  const { speakers = [], params } = file;
+  if (speakers.length === 0 && train === 'speaker')
+    throw new DataError(
+      'train speaker: this model knows no speakers; train all or decoder, or begin with a model of the preset voices',
+    );
+  if (speakers.length === 0 || speakers.includes(voice)) return file;
+  const { data, shape } = params['speaker.weight'];
+  const [count, dim] = shape;
+  const mean = Float32Array.from({ length: dim }, (_, d) => {
+    let sum = 0;
+    for (let s = 0; s < count; s++) sum += data[s * dim + d];
+    return sum / count;
+  });
+  const weight = { data: Float32Array.from([...data, ...mean]), shape: [count + 1, dim] };
+  return { ...file, speakers: [...speakers, voice], params: { ...params, 'speaker.weight': weight } };
 }
 
 /** @throws DataError for a setting that is not possible. */

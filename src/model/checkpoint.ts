@@ -26,6 +26,8 @@ export interface ModelInfo {
   /** What an example is. */
   features: InputSettings;
   labels: string[];
+  /** Names of the speakers that a model with `speakerDim` knows, in the order of its embedding. */
+  speakers?: string[];
 }
 
 export interface ModelFile extends ModelInfo {
@@ -68,11 +70,11 @@ function floats(tensors: ReturnType<typeof readSafetensors>['tensors'], prefix: 
  * @returns bytes of `model.safetensors`
  */
 export function encodeModel(
-  { params, config, features, labels, map }: ModelFile,
+  { params, config, features, labels, speakers, map }: ModelFile,
   floats: StoredFloats = 'F32',
 ): Uint8Array {
-  const places = map ? { map } : {};
-  return writeSafetensors(params, metadata('model', { config, features, labels, ...places }), floats);
+  const info = { config, features, labels, ...(speakers && { speakers }), ...(map && { map }) };
+  return writeSafetensors(params, metadata('model', info), floats);
 }
 
 /** @throws CheckpointError if the bytes are not a model file of this version. */
@@ -197,7 +199,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): DecodedCheckp
 }
 
 function checkInfo(info: ModelInfo, name: string): void {
-  const { config, features, labels } = info;
+  const { config, features, labels, speakers = [] } = info;
   const fail = (what: string) => {
     throw new CheckpointError(
       `${name}: ${what} in its metadata; the file is damaged or of another model, restore it`,
@@ -205,6 +207,7 @@ function checkInfo(info: ModelInfo, name: string): void {
   };
   if (!config || typeof config !== 'object') fail('no configuration');
   if (!Array.isArray(labels) || !labels.every((l) => typeof l === 'string')) fail('no list of labels');
+  if (!Array.isArray(speakers) || !speakers.every((s) => typeof s === 'string')) fail('no list of speakers');
   const fault = inputFault(features);
   if (fault) fail(fault);
   try {
@@ -218,7 +221,7 @@ function checkInfo(info: ModelInfo, name: string): void {
 export function buildModel(engine: Engine, file: ModelFile, name: string): Vae {
   let vae: Vae;
   try {
-    vae = new Vae(engine, vaeConfig(file.config, exampleShape(file.features), file.labels.length), 0);
+    vae = new Vae(engine, vaeConfig(file.config, exampleShape(file.features), file), 0);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     throw new CheckpointError(`${name}: ${error.message}; the file is damaged, restore it`);

@@ -11,7 +11,7 @@ const chunk = 64;
 export interface Chunk {
   /** (B, rows, columns). */
   x: Tensor;
-  /** One-hot (B, classes) for a CVAE, null for a VAE. */
+  /** (B, conditions) for a CVAE, null for a VAE. */
   label: Tensor | null;
   /** Which chunk it is, from 0. */
   number: number;
@@ -36,7 +36,7 @@ export async function inChunks(
       { length: Math.min(chunk, indices.length - first) },
       (_, i) => indices[first + i],
     );
-    const batch = gather(data, split, some, model.config.classes);
+    const batch = gather(data, split, some, model.config);
     const out = engine.scope(() =>
       engine.noGrad(() => {
         const x = engine.tensor(batch.x.data, batch.x.shape);

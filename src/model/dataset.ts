@@ -32,6 +32,8 @@ export interface Dataset {
   /** Decibels that the range [0, 1] of x spans, null where values are no levels. */
   readonly dynamicRange: number | null;
   readonly labels: readonly string[];
+  /** Names of speakers as a model that knows them counts them; those of `train` where the data is its own. */
+  readonly speakers?: readonly string[];
   readonly train: Split;
   readonly valid: Split | null;
   readonly test: Split | null;
@@ -40,7 +42,7 @@ export interface Dataset {
 /** Inputs of one training step. */
 export interface Batch {
   x: HostArray;
-  /** One-hot (B, classes); only for labelled data that is asked for with labels. */
+  /** (B, conditions); only for labelled data that is asked for with labels. */
   label?: HostArray;
 }
 
@@ -57,12 +59,21 @@ export function exampleOf({ shape }: Pick<Dataset, 'shape'>, split: Split, i: nu
   return x;
 }
 
-/** Gathers examples into a batch; into the arrays of `reuse`, a batch of the same size, if one is given. */
+/** What a conditional model is told of an example: a label, and a speaker where it knows some. */
+export interface Conditional {
+  classes: number;
+  speakers?: number;
+}
+
+/**
+ * Gathers examples into a batch; into the arrays of `reuse`, a batch of the same size, if one is given.
+ * @param model whose conditions come with them; classes 0: none
+ */
 export function gather(
   data: Dataset,
   split: Split,
   indices: ArrayLike<number>,
-  classes: number,
+  model: Conditional,
   reuse?: Batch,
 ): Batch {
   const [C, T] = data.shape;
@@ -71,10 +82,11 @@ export function gather(
   const x = reuse?.x.data ?? new Float32Array(B * size);
   for (let b = 0; b < B; b++) split.read(indices[b], x, b * size);
   const batch: Batch = reuse ?? { x: { data: x, shape: [B, C, T] } };
-  if (classes > 0)
-    batch.label = oneHot(
+  if (model.classes > 0)
+    batch.label = conditionsOf(
+      model,
       Array.from(indices, (i) => split.label[i]),
-      classes,
+      speakersOf(data, split, indices, model),
     );
   return batch;
 }
@@ -123,8 +135,14 @@ export function spread(split: Split, most: number): Split {
   return examplesAt(split, at);
 }
 
-/** The same examples with labels counted as a model does. @throws DataError for a label that it does not know. */
-export function relabelled(data: Dataset, labels: readonly string[]): Dataset {
+/**
+ * The same examples with labels and speakers counted as a model does; it may not know every speaker.
+ * @throws DataError for a label that it does not know.
+ */
+export function relabelled(
+  data: Dataset,
+  { labels, speakers = [] }: { labels: readonly string[]; speakers?: readonly string[] },
+): Dataset {
   const map = data.labels.map((label) => labels.indexOf(label));
   const unknown = data.labels.filter((_, i) => map[i] < 0);
   if (unknown.length > 0)
@@ -135,18 +153,44 @@ export function relabelled(data: Dataset, labels: readonly string[]): Dataset {
   const split = <S extends Split | null>(part: S): S =>
     part && { ...part, label: part.label.map((label) => (label < 0 ? label : map[label])) };
   const { train, valid, test } = data;
-  return { ...data, labels, train: split(train), valid: split(valid), test: split(test) };
+  return { ...data, labels, speakers, train: split(train), valid: split(valid), test: split(test) };
 }
 
-/** One row a label, 1 at its index. (B, classes) */
-export function oneHot(labels: ArrayLike<number>, classes: number): HostArray {
-  const data = new Float32Array(labels.length * classes);
+/** Index of each example's speaker in the model's order, -1 where it is not known or not one of them. */
+export function speakersOf(
+  { speakers: known = [] }: Pick<Dataset, 'speakers'>,
+  { speakers }: Split,
+  indices: ArrayLike<number>,
+  model: Conditional,
+): number[] {
+  const place = new Map(model.speakers ? known.map((name, i) => [name, i]) : []);
+  return Array.from(indices, (i) => place.get(speakers?.[i] ?? '') ?? -1);
+}
+
+/**
+ * What a conditional model is told: the label, one-hot, and weights of its speakers: 1 for the one, or for one that is not
+ * known (-1, the default) the same for all of them.
+ * @returns (B, classes + speakers)
+ * @throws DataError for a label or a speaker that is none of the model's.
+ */
+export function conditionsOf(
+  { classes, speakers = 0 }: Conditional,
+  labels: ArrayLike<number>,
+  who: ArrayLike<number> = new Int32Array(labels.length).fill(-1),
+): HostArray {
+  const width = classes + speakers;
+  const data = new Float32Array(labels.length * width);
   for (let b = 0; b < labels.length; b++) {
     if (!(labels[b] >= 0 && labels[b] < classes))
       throw new DataError(`label ${labels[b]}: this model knows ${classes} classes`);
-    data[b * classes + labels[b]] = 1;
+    data[b * width + labels[b]] = 1;
+    if (speakers === 0) continue;
+    if (!(who[b] >= -1 && who[b] < speakers))
+      throw new DataError(`speaker ${who[b]}: this model knows ${speakers}`);
+    if (who[b] >= 0) data[b * width + classes + who[b]] = 1;
+    else data.fill(1 / speakers, b * width + classes, (b + 1) * width);
   }
-  return { data, shape: [labels.length, classes] };
+  return { data, shape: [labels.length, width] };
 }
 
 /** Indices of every batch of an epoch; the last one may be smaller. */

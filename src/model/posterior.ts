@@ -9,7 +9,7 @@ import { ShapeError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { add, embedding, mul, reparameterize, reshape, square, sub, sum } from '../shaders/index.ts';
-import { type Dataset, gather, oneHot, type Split } from './dataset.ts';
+import { conditionsOf, type Dataset, gather, type Split, speakersOf } from './dataset.ts';
 import { decoderOutput, exampleError, type Likelihood } from './objective.ts';
 import type { Vae } from './vae.ts';
 
@@ -63,7 +63,7 @@ export async function throughSamples(
 ): Promise<void> {
   const { samples, signal } = plan;
   checkSamples(plan.stream, samples);
-  const { latent, classes } = model.config;
+  const { latent } = model.config;
   const rows = Math.max(1, Math.floor(blockValues / (data.shape[0] * data.shape[1])));
   const S = Math.ceil(samples / Math.ceil(samples / rows));
   const E = Math.max(1, Math.floor(rows / samples));
@@ -84,8 +84,15 @@ export async function throughSamples(
       signal?.throwIfAborted();
       const count = Math.min(E, split.count - first);
       const indices = Array.from({ length: count }, (_, i) => first + i);
-      const { x, label: own } = gather(data, split, indices, plan.label === undefined ? classes : 0);
-      const label = plan.label === undefined ? own : oneHot(Array(count).fill(plan.label), classes);
+      const given = plan.label;
+      const { x, label: own } = gather(
+        data,
+        split,
+        indices,
+        given === undefined ? model.config : { classes: 0 },
+      );
+      const who = () => speakersOf(data, split, indices, model.config);
+      const label = given === undefined ? own : conditionsOf(model.config, Array(count).fill(given), who());
       const eps = indices.map((i) => noise.normal(i, samples * latent));
       for (let done = 0; done < samples; done += S) {
         const some = Math.min(S, samples - done);

@@ -26,6 +26,8 @@ export interface TrainSettings {
   model: ModelKind;
   /** Dimensions of z. */
   latent: number;
+  /** Numbers of the embedding by which a cvae knows each speaker; 0: it is told none. */
+  speakerDim: number;
   likelihood: Likelihood;
   /** w of the fixed likelihood. */
   weight: number;
@@ -59,6 +61,7 @@ export interface TrainSettings {
 
 /** What a preset has where it says nothing else; older runs know only these, and have no such keys. */
 const usual = {
+  speakerDim: 0,
   reduction: 'mean',
   optimizer: 'adam',
   momentum: 0,
@@ -125,6 +128,12 @@ const presets = {
     cvae: speechOf('cvae', 'fixed'),
   },
   demo: { data: 'speech', vae: demo('vae'), cvae: demo('cvae') },
+  // Digits in the voices that the recordings' names tell, by an embedding for each speaker; a vae has no use for it.
+  voices: {
+    data: 'speech',
+    vae: { ...speechOf('vae', 'fixed'), preset: 'voices' },
+    cvae: { ...speechOf('cvae', 'fixed'), preset: 'voices', speakerDim: 8 },
+  },
   'mnist-ref': {
     data: 'image',
     vae: mnistOf('vae'),
@@ -234,7 +243,9 @@ function parseLike(like: unknown, text: string, assignment: string): unknown {
 export function checkConfig(given: TrainConfig): TrainConfig {
   // Before there were other networks, all were convolutional, and no file says so.
   const config = checkEach({ ...usual, ...{ network: 'conv' }, ...given } as TrainConfig);
-  const { optimizer, momentum, warmup, epochs } = config;
+  const { optimizer, momentum, warmup, epochs, speakerDim, model } = config;
+  if (speakerDim > 0 && model !== 'cvae')
+    throw new DataError(`speakerDim ${speakerDim}: of a cvae alone; give --model cvae, or set speakerDim=0`);
   if (momentum > 0 && optimizer !== 'sgd')
     throw new DataError(`momentum ${momentum}: ${optimizer} has its own; set optimizer=sgd, or momentum=0`);
   if (warmup >= epochs && warmup > 0)
@@ -265,6 +276,7 @@ const settingChecks: Checks<TrainSettings> = {
   preset: [(name) => typeof name === 'string', 'a name'],
   model: oneOf(modelKinds),
   latent: [whole, atLeastOne],
+  speakerDim: [(n) => n === 0 || whole(n), 'a whole number of at least 0'],
   likelihood: oneOf(likelihoods),
   weight: above,
   reduction: oneOf(reductions),
@@ -307,11 +319,19 @@ function checkEach<Config extends TrainConfig>(config: Config): Config {
   return config;
 }
 
-/** The model that a configuration makes for examples of a shape. @param labels how many the data has */
-export function vaeConfig(config: TrainConfig, shape: readonly [number, number], labels: number): VaeConfig {
+/** The model that a configuration makes for examples of a shape, with the labels and speakers of its data. */
+export function vaeConfig(
+  config: TrainConfig,
+  shape: readonly [number, number],
+  { labels, speakers = [] }: { labels: readonly string[]; speakers?: readonly string[] },
+): VaeConfig {
   const [inputs, frames] = shape;
-  const classes = config.model === 'cvae' ? labels : 0;
-  const ends = { inputs, frames, latent: config.latent, classes };
+  const { latent, speakerDim } = config;
+  const classes = config.model === 'cvae' ? labels.length : 0;
+  const ends = {
+    ...{ inputs, frames, latent, classes },
+    ...(speakerDim > 0 && { speakers: speakers.length, speakerDim }),
+  };
   if (config.network === 'mlp') return { ...ends, network: config.network, widths: config.widths };
   const { network, channels, kernel, hidden } = config;
   return { ...ends, network, channels, kernel, hidden };

@@ -8,7 +8,7 @@ import type { FeatureSettings } from '../audio/features.ts';
 import { columnsOf, featuresToWave, framesOf, waveToFeatures } from '../audio/long.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { oneHot } from './dataset.ts';
+import { conditionsOf } from './dataset.ts';
 import type { Vae } from './vae.ts';
 
 /** What a model does to features: (B, nMels, window) to the same shape. */
@@ -77,10 +77,15 @@ export async function throughWindows(
   return out;
 }
 
-/** A VAE at z = mu as such a step. @param label index of the label for a CVAE, null for a VAE */
-export function atMean(engine: Engine, model: Vae, label: number | null): Through {
+/**
+ * A VAE at z = mu as such a step.
+ * @param label index of the label for a CVAE, null for a VAE
+ * @param speaker index of the speaker for a model that knows some, -1 for none of them
+ */
+export function atMean(engine: Engine, model: Vae, label: number | null, speaker = -1): Through {
   return (x) => {
-    const hot = label === null ? null : oneHot(Array<number>(x.shape[0]).fill(label), model.config.classes);
+    const of = (value: number) => Array<number>(x.shape[0]).fill(value);
+    const hot = label === null ? null : conditionsOf(model.config, of(label), of(speaker));
     const given = hot && engine.tensor(hot.data, hot.shape);
     return model.decode(model.encode(x, given).mu, given);
   };

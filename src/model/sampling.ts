@@ -5,12 +5,14 @@ import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { oneHot } from './dataset.ts';
+import { conditionsOf } from './dataset.ts';
 import type { Vae } from './vae.ts';
 
 export interface SampleOptions {
   /** Index of the label for a CVAE, null for a VAE. */
   label: number | null;
+  /** Index of the speaker, for a model that knows some; not given: the mean of them. */
+  speaker?: number;
   /** Numbers of the clips, from 0; each has its own noise. */
   indices: readonly number[];
   /** Factor on z; 1 samples the prior. */
@@ -28,7 +30,7 @@ export function priorNoise(seed: number, label: number | null, index: number, la
  * @throws ShapeError for a label the model does not have, or a temperature below 0
  */
 export function samplePrior(engine: Engine, model: Vae, options: SampleOptions): Tensor {
-  const { label, indices, temperature, seed } = options;
+  const { label, speaker = -1, indices, temperature, seed } = options;
   const { latent, classes } = model.config;
   if (!(temperature >= 0)) throw new ShapeError(`sample: temperature ${temperature}; it must be 0 or more`);
   if ((label !== null) !== classes > 0)
@@ -43,7 +45,8 @@ export function samplePrior(engine: Engine, model: Vae, options: SampleOptions):
   });
   return engine.scope(() =>
     engine.noGrad(() => {
-      const hot = label === null ? null : oneHot(Array<number>(B).fill(label), classes);
+      const of = (value: number) => Array<number>(B).fill(value);
+      const hot = label === null ? null : conditionsOf(model.config, of(label), of(speaker));
       return model.decode(engine.tensor(z, [B, latent]), hot && engine.tensor(hot.data, hot.shape));
     }),
   );

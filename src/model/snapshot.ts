@@ -5,7 +5,7 @@ import type { Engine } from '../engine/engine.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
 import { type Chunk, inChunks } from './chunks.ts';
-import { type Dataset, oneHot, type Split } from './dataset.ts';
+import { conditionsOf, type Dataset, type Split } from './dataset.ts';
 import type { Vae } from './vae.ts';
 
 /** Examples that are placed, and decoded samples, at most. */
@@ -46,7 +46,7 @@ export async function snapshot(engine: Engine, model: Vae, data: Dataset, seed: 
   const means = await latentMeans(engine, model, data, split, indices);
   const m = classes > 0 ? Math.min(mostSamples, classes) : mostSamples;
   const z = new Random(seed, 'snapshot').normal(0, m * latent);
-  const hot = classes > 0 ? oneHot([...Array(m).keys()], classes) : null;
+  const hot = classes > 0 ? conditionsOf(model.config, [...Array(m).keys()]) : null;
   const made = engine.scope(() =>
     engine.noGrad(() =>
       model.decode(engine.tensor(z, [m, latent]), hot && engine.tensor(hot.data, hot.shape)),

@@ -151,6 +151,7 @@ export function datasetOf(
     shape: [settings.nMels, size / settings.nMels],
     dynamicRange: settings.dynamicRange,
     labels,
+    speakers: [...new Set(parts.train.flatMap((i) => clips[i].speaker ?? []))],
     train: split(parts.train),
     valid: parts.valid.length > 0 ? split(parts.valid) : null,
     test: parts.test.length > 0 ? split(parts.test) : null,

@@ -152,13 +152,14 @@ export class TrainStep {
 
   /** Measures the variants of the kernels of a step of B examples, before the first; see engine/tuner.ts. */
   tune(B: number, options: TuneOptions = {}): Promise<TuneRow[]> {
-    const { inputs, frames, latent, classes } = this.model.config;
+    const { inputs, frames, latent } = this.model.config;
+    const { conditions } = this.model;
     return tune(
       this.engine,
       () => {
         const x = this.engine.empty([B, inputs, frames]);
         const eps = this.engine.empty([B, latent]);
-        this.#record(classes > 0 ? { x, eps, label: this.engine.empty([B, classes]) } : { x, eps });
+        this.#record(conditions > 0 ? { x, eps, label: this.engine.empty([B, conditions]) } : { x, eps });
       },
       options,
     );

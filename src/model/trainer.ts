@@ -43,6 +43,10 @@ function checkTrainable(config: TrainConfig, data: Dataset): void {
       'cvae: the recordings have no labels; name them {label}_{speaker}_{index}.wav, put them into a folder for ' +
         'each label, or train a vae',
     );
+  if (config.speakerDim > 0 && !data.speakers?.length)
+    throw new DataError(
+      'speakers: the recordings do not say who speaks; name them {label}_{speaker}_{index}.wav, or set speakerDim=0',
+    );
 }
 
 export class Trainer {
@@ -62,7 +66,7 @@ export class Trainer {
     this.engine = engine;
     this.config = checkConfig(config);
     this.#data = data;
-    this.model = new Vae(engine, vaeConfig(this.config, data.shape, data.labels.length), config.seed);
+    this.model = new Vae(engine, vaeConfig(this.config, data.shape, data), config.seed);
     this.#steps = new TrainStep(engine, this.model, this.config, this.stepsPerEpoch);
   }
 
@@ -145,8 +149,8 @@ export class Trainer {
   }
 
   #runStep(indices: Uint32Array): void {
-    const { classes } = this.model.config;
-    this.#steps.run(indices.length, (reuse) => gather(this.#data, this.#data.train, indices, classes, reuse));
+    const { config } = this.model;
+    this.#steps.run(indices.length, (reuse) => gather(this.#data, this.#data.train, indices, config, reuse));
   }
 
   /** As TrainStep's `read`; the rows are summed up for the epoch. */

@@ -17,7 +17,7 @@ export type WalkMode = (typeof walkModes)[number];
 export interface Points {
   /** (N, latent) */
   z: Float32Array;
-  /** (N, classes), rows of weights that sum to 1; null for a VAE. */
+  /** (N, conditions), weights of labels that sum to 1, then those of speakers; null for a VAE. */
   label: Float32Array | null;
 }
 
@@ -132,19 +132,20 @@ export function latentPlane(
  * @throws ShapeError if the points are not of this model.
  */
 export function* walk(engine: Engine, model: Vae, { z, label }: Points, atOnce = 64): Generator<Tensor> {
-  const { latent, classes } = model.config;
+  const { latent } = model.config;
+  const { conditions } = model;
   const N = z.length / latent;
   const labels = label ? label.length : 0;
-  if (!Number.isInteger(N) || N === 0 || labels !== N * classes)
+  if (!Number.isInteger(N) || N === 0 || labels !== N * conditions)
     throw new ShapeError(
-      `walk: ${z.length} numbers of z and ${labels} of labels; this model takes (N, ${latent}) and (N, ${classes})`,
+      `walk: ${z.length} numbers of z and ${labels} of labels; this model takes (N, ${latent}) and (N, ${conditions})`,
     );
   for (let first = 0; first < N; first += atOnce) {
     const B = Math.min(atOnce, N - first);
     const rows = (values: Float32Array, n: number) =>
       engine.tensor(values.slice(first * n, (first + B) * n), [B, n]);
     yield engine.scope(() =>
-      engine.noGrad(() => model.decode(rows(z, latent), label && rows(label, classes))),
+      engine.noGrad(() => model.decode(rows(z, latent), label && rows(label, conditions))),
     );
   }
 }

@@ -17,7 +17,7 @@ let engine: Engine;
 let view: View;
 beforeAll(async () => {
   engine = await openEngine();
-  const model = new Vae(engine, vaeConfig(small, data.shape, 2), 3);
+  const model = new Vae(engine, vaeConfig(small, data.shape, data), 3);
   const features = { height: data.shape[0], width: data.shape[1] };
   view = { engine, model, data, file: { config: small, features, labels: [...data.labels], params: {} } };
 });

@@ -70,7 +70,7 @@ test('a model without labels takes null, one of images is refused, and disposing
     ...{ fMin: 0, fMax: 4000, dynamicRange: 80, maxDb: 0 },
   };
   const config: ModelFile['config'] = { ...small, model: 'vae' };
-  const drawn = new Vae(engine, vaeConfig(config, [mels, frames], 0), 1);
+  const drawn = new Vae(engine, vaeConfig(config, [mels, frames], { labels: [] }), 1);
   const file: ModelFile = { config, features, labels: ['a', 'b'], params: await drawn.params.state() };
   drawn.params.dispose();
   const { buffer } = encodeModel(file, 'F16');

@@ -2,7 +2,7 @@
 // makes of points, against the model itself.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { firstExamples, oneHot } from '../../src/model/dataset.ts';
+import { conditionsOf, firstExamples } from '../../src/model/dataset.ts';
 import { presetConfig } from '../../src/model/presets.ts';
 import { Trainer } from '../../src/model/trainer.ts';
 import {
@@ -138,7 +138,7 @@ describe('through a model', () => {
     const { model } = trainer;
     const size = mels * frames;
     const ends = valuesOf(firstExamples(data.train, 2), size);
-    const hot = oneHot([0, 1], 2);
+    const hot = conditionsOf({ classes: 2 }, [0, 1]);
     const mu = engine.scope(
       () => model.encode(engine.tensor(ends, [2, mels, frames]), engine.tensor(hot.data, hot.shape)).mu,
     );

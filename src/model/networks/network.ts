@@ -17,6 +17,9 @@ export interface Ends {
   latent: number;
   /** Classes of the label for a CVAE, 0 for a VAE. */
   classes: number;
+  /** Speakers that a CVAE knows, each by an embedding of `speakerDim` numbers; none if not given. */
+  speakers?: number;
+  speakerDim?: number;
 }
 
 /** Of the decoder's last layer: values in (0, 1), or logits. */
