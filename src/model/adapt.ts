@@ -12,7 +12,7 @@ import { type Batch, type Dataset, examplesAt, gather, type Split, together } fr
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { exampleShape, isImage } from './inputs.ts';
 import { checkConfig, type TrainConfig } from './presets.ts';
-import { type Take, Takes } from './takes.ts';
+import { stretched, type Take, Takes } from './takes.ts';
 import { type StepRow, TrainStep } from './trainStep.ts';
 import type { Vae } from './vae.ts';
 
@@ -31,6 +31,8 @@ export interface AdaptSettings {
   batch: number;
   /** Share of each batch that is of the old examples, where there are any. */
   replay: number;
+  /** How much faster or slower each take is made, at random, whenever it is in a batch: 0.3 is 0.7 to 1.3 times. */
+  stretch: number;
   /** The most that the gradient's norm may be; 0: no clipping. */
   clipNorm: number;
   /** What a moving average of the weights, which is what plays, keeps of itself at a step; 0: no average. */
@@ -47,6 +49,7 @@ export const adaptDefaults: AdaptSettings = {
   lr: 1e-3,
   batch: 64,
   replay: 0.5,
+  stretch: 0.3,
   clipNorm: 0,
   average: 0,
   patience: 4,
@@ -226,7 +229,21 @@ export class Adaptation {
     const places = this.#next('fresh', from.count, fresh);
     const both = this.#old ? together(from, this.#old.train) : from;
     if (this.#old) for (const i of this.#next('old', this.#old.train.count, old)) places.push(from.count + i);
-    return gather(this.#dataset(both), both, places, this.model.config, reuse);
+    const batch = gather(this.#dataset(both), both, places, this.model.config, reuse);
+    this.#stretch(batch.x.data, fresh);
+    return batch;
+  }
+
+  /** A few recordings are soon known by heart; at other speeds they are others. */
+  #stretch(x: Float32Array, fresh: number): void {
+    const { stretch, seed } = this.settings;
+    if (stretch === 0) return;
+    const [rows, columns] = this.#shape;
+    const random = new Random(seed, 'adapt stretch').uniform(this.step, fresh);
+    for (let b = 0; b < fresh; b++) {
+      const example = x.subarray(b * rows * columns, (b + 1) * rows * columns);
+      example.set(stretched(example, columns, 1 + stretch * (2 * random[b] - 1)));
+    }
   }
 
   /** The next so many of `count` examples in a random order, again and again; new ones come in with the next order. */
@@ -258,9 +275,11 @@ function withVoice(file: ModelFile, { train, voice }: AdaptSettings): ModelFile 
 
 /** @throws DataError for a setting that is not possible. */
 function configOf(config: TrainConfig, settings: AdaptSettings): TrainConfig {
-  const { lr, batch, clipNorm, average, seed, replay, steps } = settings;
+  const { lr, batch, clipNorm, average, seed, replay, steps, stretch } = settings;
   if (!(replay >= 0 && replay < 1))
     throw new DataError(`replay ${replay}: it must be at least 0 and below 1`);
+  if (!(stretch >= 0 && stretch < 1))
+    throw new DataError(`stretch ${stretch}: it must be at least 0 and below 1`);
   if (!Number.isSafeInteger(steps) || steps < 1)
     throw new DataError(`steps ${steps}: it must be a whole number of at least 1`);
   const usual = { optimizer: 'adam', momentum: 0, weightDecay: 0, schedule: 'cosine', warmup: 0.1 } as const;

@@ -1,4 +1,4 @@
-// Examples that come one by one, as a person records them: a split that grows.
+// Examples that come one by one, as a person records them: a split that grows; and the same ones faster and slower.
 
 import { DataError } from '../engine/errors.ts';
 import type { Split } from './dataset.ts';
@@ -55,4 +55,21 @@ export class Takes implements Split {
   readonly read = (i: number, into: Float32Array, at: number): void => {
     into.set(this.#x[i], at);
   };
+}
+
+/**
+ * Features played so many times as fast, neighbouring frames blended; what is beyond the last one is silence.
+ * @param x (rows, columns) @returns the same shape
+ */
+export function stretched(x: Float32Array, columns: number, speed: number): Float32Array {
+  const y = new Float32Array(x.length);
+  for (let c = 0; c < columns && c * speed < columns; c++) {
+    const from = Math.floor(c * speed);
+    const part = c * speed - from;
+    for (let row = 0; row < x.length; row += columns) {
+      const next = from + 1 < columns ? x[row + from + 1] : 0;
+      y[row + c] = x[row + from] + part * (next - x[row + from]);
+    }
+  }
+  return y;
 }
