@@ -268,46 +268,53 @@ describe('preprocess', () => {
     expect([usage.code, usage.stderr]).toEqual([2, expect.stringMatching(/required option '--out/)]);
   });
 
-  test('what Ctrl-C stops stays, is not taken for data, and ends with the same bytes', async () => {
-    const many = join(dir, 'many-files');
-    mkdirSync(many);
+  const many = () => join(dir, 'many-files');
+  const whole = () => join(dir, 'whole');
+  test('a shard is of 256 files', async () => {
+    mkdirSync(many());
     const sound = readFileSync(join(good, readdirSync(good)[0]));
-    for (let i = 0; i < 600; i++) writeFileSync(join(many, `0_x_${i}.wav`), i % 100 ? sound : 'no sound');
-    const whole = join(dir, 'whole');
-    expect((await run('preprocess', '--data', many, '--out', whole)).code).toBe(0);
-    expect(readdirSync(whole).sort()).toEqual([
+    for (let i = 0; i < 1500; i++) writeFileSync(join(many(), `0_x_${i}.wav`), i % 100 ? sound : 'no sound');
+    expect((await run('preprocess', '--data', many(), '--out', whole())).code).toBe(0);
+    expect(readdirSync(whole()).sort()).toEqual([
       'features.json',
-      ...[0, 1, 2].map((i) => `shard-0000${i}.safetensors`),
+      ...[0, 1, 2, 3, 4, 5].map((i) => `shard-0000${i}.safetensors`),
     ]);
-
-    const out = join(dir, 'stopped');
-    const { child, ended } = launch('preprocess', '--data', many, '--out', out, '--json');
-    const watch = setInterval(() => {
-      if (!existsSync(join(out, 'shard-00000.safetensors'))) return;
-      clearInterval(watch);
-      child.kill('SIGINT');
-    }, 2);
-    const { code, stdout, stderr } = await ended;
-    clearInterval(watch);
-    expect(code, stderr).toBe(130);
-    expect(stderr).toMatch(/\nstopping; what is done stays; press Ctrl-C again to stop at once\n/);
-    expect(JSON.parse(stdout).finished).toBe(false);
-    expect(existsSync(join(out, 'shard-00002.safetensors'))).toBe(false);
-    const early = await run('train', '--data', out, ...tiny);
-    expect([early.code, early.stderr]).toEqual([1, expect.stringMatching(/give its command again/)]);
-    const other = await run('preprocess', '--data', good, '--out', out);
-    expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/other recordings than .*good/)]);
-
-    // What a power cut may leave, too.
-    const first = statSync(join(out, 'shard-00000.safetensors')).mtimeMs;
-    writeFileSync(join(out, '.shard-00001.safetensors.partial'), 'half');
-    writeFileSync(join(out, '.lock'), '999999999');
-    const again = await run('preprocess', '--data', many, '--out', out, '--json');
-    expect(again.code, again.stderr).toBe(0);
-    expect(JSON.parse(again.stdout)).toMatchObject({ clips: 594, finished: true });
-    expect(JSON.parse(again.stdout).intake.leftOut).toHaveLength(6);
-    expect(statSync(join(out, 'shard-00000.safetensors')).mtimeMs).toBe(first);
-    for (const name of readdirSync(whole))
-      expect(readFileSync(join(out, name)).equals(readFileSync(join(whole, name))), name).toBe(true);
   });
+
+  test.each(['SIGINT', 'SIGKILL'] as const)(
+    'what %s stops stays, is no data yet, and ends with the same bytes',
+    async (signal) => {
+      const out = join(dir, `stopped-${signal}`);
+      const { child, ended } = launch('preprocess', '--data', many(), '--out', out, '--json');
+      const watch = setInterval(() => {
+        if (!existsSync(join(out, 'shard-00000.safetensors'))) return;
+        clearInterval(watch);
+        child.kill(signal);
+      }, 2);
+      const { code, stdout, stderr } = await ended;
+      clearInterval(watch);
+      if (signal === 'SIGINT') {
+        expect(code, stderr).toBe(130);
+        expect(stderr).toMatch(/\nstopping; what is done stays; press Ctrl-C again to stop at once\n/);
+        expect(JSON.parse(stdout).finished).toBe(false);
+      }
+      expect(existsSync(join(out, 'shard-00005.safetensors'))).toBe(false);
+      const early = await run('train', '--data', out, ...tiny);
+      expect([early.code, early.stderr]).toEqual([1, expect.stringMatching(/give its command again/)]);
+      const other = await run('preprocess', '--data', good, '--out', out);
+      expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/other recordings than .*good/)]);
+
+      // What a power cut may leave, too.
+      const first = statSync(join(out, 'shard-00000.safetensors')).mtimeMs;
+      writeFileSync(join(out, '.shard-00001.safetensors.partial'), 'half');
+      writeFileSync(join(out, '.lock'), '999999999');
+      const again = await run('preprocess', '--data', many(), '--out', out, '--json');
+      expect(again.code, again.stderr).toBe(0);
+      expect(JSON.parse(again.stdout)).toMatchObject({ clips: 1485, finished: true });
+      expect(JSON.parse(again.stdout).intake.leftOut).toHaveLength(15);
+      expect(statSync(join(out, 'shard-00000.safetensors')).mtimeMs).toBe(first);
+      for (const name of readdirSync(whole()))
+        expect(readFileSync(join(out, name)).equals(readFileSync(join(whole(), name))), name).toBe(true);
+    },
+  );
 });
