@@ -255,6 +255,22 @@ export class Engine {
     });
   }
 
+  /**
+   * Where a tensor's values lie, float32 and row-major, for pipelines of the page's own on the same device, without a
+   * copy: bind it as `read-only-storage`. What was recorded is submitted, so commands submitted from now on see it.
+   * Good until the tensor's scope ends or it is disposed; for what a captured step returned, until the capture is.
+   * @throws DeviceError while a step is being captured, or for a tensor of another engine.
+   */
+  binding(t: Tensor): Required<GPUBufferBinding> {
+    this.check();
+    this.#refuseForeign('binding', t);
+    if (this.stream.recording)
+      throw new DeviceError('binding: a step is being captured; return the tensor and bind it outside');
+    const { buffer } = t.storage.block;
+    this.stream.submit();
+    return { buffer, offset: t.offset, size: 4 * t.size };
+  }
+
   /** Resolves when all submitted work is done. */
   async idle(): Promise<void> {
     this.check();
