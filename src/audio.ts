@@ -6,7 +6,7 @@ export { type GriffinLimOptions, griffinLim } from './audio/griffinLim.ts';
 export { featuresToWaves, type InverseOptions } from './audio/inverse.ts';
 export { type Joined, joinClips } from './audio/join.ts';
 export { type Level, loudness, measureLevel, mixDown } from './audio/level.ts';
-export { featuresToWave, waveToFeatures } from './audio/long.ts';
+export { featuresToWave, type LongOptions, waveToFeatures } from './audio/long.ts';
 export { type MelBand, type MelOptions, melBands, melFilterbank } from './audio/mel.ts';
 export { bestQuality, resampleBatch } from './audio/resample.ts';
 export { multiResolutionStftLoss, type Resolution, type SpectralLossOptions } from './audio/spectralLoss.ts';

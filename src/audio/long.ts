@@ -60,10 +60,17 @@ export async function waveToFeatures(
   return all;
 }
 
+/** How sound of any length is made. */
+export interface LongOptions {
+  /** Frames of a block. */
+  atOnce?: number;
+  /** Looked at before every block. */
+  signal?: AbortSignal;
+}
+
 /**
  * Sound from the features of one wave, `featuresToWaves` for any number of frames.
  * @param features (nMels, frames) in [0, 1]
- * @param options.atOnce frames of a block; options.signal is looked at before every block
  * @returns `length` samples
  * @throws ShapeError if maxDb is null, the signal's reason.
  */
@@ -72,7 +79,7 @@ export async function featuresToWave(
   features: Float32Array,
   length: number,
   s: FeatureSettings,
-  { atOnce = blockFrames, signal }: { atOnce?: number; signal?: AbortSignal } = {},
+  { atOnce = blockFrames, signal }: LongOptions = {},
 ): Promise<Float32Array> {
   const frames = features.length / s.nMels;
   const wave = new Float32Array(length);
