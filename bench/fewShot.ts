@@ -1,10 +1,10 @@
-// node dist/fewShot.js --data FSDD --cache DIR [--speakers a,b] [--takes 50] [--trials "lr=1e-3; lr=2e-3 replay=0.3"]
-// [--split test|valid] [--control] [--random] [--latents]: each speaker held out in turn. A `speech-ref` VAE of the
-// others (trained once, kept in the cache) is adapted to some of the speaker's training clips; prints the dB RMSE at
-// z = mu on the speaker's clips and on the others', before and after, beside the model trained on all. --split valid
-// takes the speaker's clips 5 to 9, which are never among the takes, for choosing settings. --control adapts to the
-// clips of the next speaker instead; --random begins with random weights; --latents replays what the old model decodes
-// from its own codes instead of features.
+// node dist/fewShot.js --data FSDD --cache DIR [--speakers a,b] [--takes 50] [--split test|valid] [--keep 256]
+//   [--trials "lr=1e-3; lr=2e-3 replay=0.3"] [--control] [--random] [--latents] [--base RUN] [--epochs 50] [--seed 1]
+// Each speaker held out in turn: a `speech-ref` VAE of the others (trained once, kept in the cache) is adapted to some of
+// the speaker's training clips. Prints the dB RMSE at z = mu on the speaker's clips and on the others', before and
+// after, beside the model trained on all. --split valid judges the speaker's clips 5 to 9, which are never among the
+// takes, for choosing settings. --control adapts to the next speaker's clips instead; --random begins with random
+// weights; --latents replays what the old model decodes from its own codes; --base begins with the model of a run.
 
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ import { evaluate } from '../src/model/evaluate.ts';
 import { exampleShape } from '../src/model/inputs.ts';
 import { presetConfig, vaeConfig } from '../src/model/presets.ts';
 import { decodeReplay, encodeReplay, replayOf } from '../src/model/replay.ts';
-import { datasetOf, type FeatureTable } from '../src/model/speech.ts';
+import { type ClipInfo, datasetOf, type FeatureTable } from '../src/model/speech.ts';
 import { Trainer } from '../src/model/trainer.ts';
 import { Vae } from '../src/model/vae.ts';
 import { openEngine } from '../src/node.ts';
@@ -29,12 +29,11 @@ const { values } = parseArgs({
   options: {
     data: { type: 'string' },
     cache: { type: 'string' },
+    base: { type: 'string' },
     speakers: { type: 'string' },
     epochs: { type: 'string', default: '50' },
     seed: { type: 'string', default: '1' },
     takes: { type: 'string', default: '50' },
-    held: { type: 'string', default: '10' },
-    every: { type: 'string', default: '10' },
     keep: { type: 'string', default: '256' },
     trials: { type: 'string', default: '' },
     split: { type: 'string', default: 'test' },
@@ -43,21 +42,27 @@ const { values } = parseArgs({
     latents: { type: 'boolean', default: false },
   },
 });
-const { data: from, cache } = values;
-if (!from || !cache) throw new Error('usage: node dist/fewShot.js --data FSDD --cache DIR [...]');
-await mkdir(cache, { recursive: true });
+const { data: from, cache, base } = values;
+if (!from || (!cache && !base))
+  throw new Error('usage: node dist/fewShot.js --data FSDD (--cache DIR | --base RUN) [...]');
 const seed = Number(values.seed);
+/** As the command has it: a tenth is held out, and measured every ten steps. */
+const [heldOut, every] = [10, 10];
 
 /** Features in dB. */
 type Recorded = FeatureTable & { read: ReadExample };
+interface Examples {
+  data: Dataset;
+  split: Split;
+}
 
 const engine = await openEngine();
 
-/** Some clips of the table as a data set; features of a model that is there already, or their own. */
-function setOf(table: Recorded, wanted: (i: number) => boolean, maxDb: number | null) {
-  const at = table.clips.flatMap((_, i) => (wanted(i) ? [i] : []));
+/** Clips as a model takes them, whatever split they are of; maxDb null: their own. */
+function setOf(table: Recorded, wanted: (clip: ClipInfo) => boolean, maxDb: number | null) {
+  const at = table.clips.flatMap((clip, i) => (wanted(clip) ? [i] : []));
   const some: FeatureTable = {
-    clips: at.map((i) => table.clips[i]),
+    clips: at.map((i) => ({ ...table.clips[i], split: 'train' })),
     size: table.size,
     peaks: at.map((i) => table.peaks[i]),
     reader: (scale) => (i, into, to) => {
@@ -65,29 +70,27 @@ function setOf(table: Recorded, wanted: (i: number) => boolean, maxDb: number | 
       for (let k = to; k < to + table.size; k++) into[k] = scale(into[k]);
     },
   };
-  return datasetOf(some, { ...referenceFeatures, maxDb }, false);
+  const { data, features } = datasetOf(some, { ...referenceFeatures, maxDb }, false);
+  return { data, features, split: data.train };
 }
 
 /** The model of all speakers but one, or of all. */
-async function baseOf(table: Recorded, without: string | null): Promise<ModelFile> {
+async function trained(table: Recorded, without: string | null): Promise<ModelFile> {
   const path = join(cache as string, `${without === null ? 'all' : `without-${without}`}.safetensors`);
   if (existsSync(path)) return decodeModel(await readFile(path), path);
-  const { data, features } = setOf(
-    table,
-    (i) => table.clips[i].speaker !== without && table.clips[i].split === 'train',
-    null,
-  );
+  const { data, features } = setOf(table, (c) => c.speaker !== without && c.split === 'train', null);
   const config = { ...presetConfig('speech-ref', 'vae'), epochs: Number(values.epochs), seed };
   const trainer = new Trainer(engine, config, data);
   for await (const event of trainer.train()) if (event.kind === 'epoch') process.stderr.write('.');
   const { params } = await trainer.state();
   trainer.dispose();
   const file: ModelFile = { config, features, labels: [...data.labels], params };
+  await mkdir(cache as string, { recursive: true });
   await writeFile(path, encodeModel(file));
   return file;
 }
 
-async function errorOf(file: ModelFile, data: Dataset, split: Split): Promise<number> {
+async function errorOf(file: ModelFile, { data, split }: Examples): Promise<number> {
   const model = buildModel(engine, file, 'model');
   const { dbRmse } = await evaluate(engine, model, data, split, file.config, seed);
   model.params.dispose();
@@ -95,7 +98,7 @@ async function errorOf(file: ModelFile, data: Dataset, split: Split): Promise<nu
 }
 
 /** What the old model decodes from its own codes of some examples. */
-async function remembered(file: ModelFile, data: Dataset, split: Split): Promise<Split> {
+async function remembered(file: ModelFile, { data, split }: Examples): Promise<Split> {
   const model = buildModel(engine, file, 'model');
   const [x] = await inChunks(engine, model, data, split, ({ x, label }) => [
     model.decode(model.encode(x, label).mu, label),
@@ -104,106 +107,99 @@ async function remembered(file: ModelFile, data: Dataset, split: Split): Promise
   return { ...split, read: inMemory(x, x.length / split.count) };
 }
 
-function randomOf(file: ModelFile): Promise<ModelFile> {
+async function withRandomWeights(file: ModelFile): Promise<ModelFile> {
   const vae = new Vae(engine, vaeConfig(file.config, exampleShape(file.features), file), seed);
-  return vae.params.state().then((params) => {
-    vae.params.dispose();
-    return { ...file, params };
-  });
+  const params = await vae.params.state();
+  vae.params.dispose();
+  return { ...file, params };
 }
 
 function settingsOf(trial: string): Partial<AdaptSettings> {
-  const entries = trial
-    .split(' ')
-    .filter((part) => part !== '')
-    .map((part) => part.split('='));
+  const entries = trial.split(' ').flatMap((part) => (part === '' ? [] : [part.split('=')]));
   return Object.fromEntries(entries.map(([key, value]) => [key, key === 'train' ? value : Number(value)]));
 }
 
+async function adapted(file: ModelFile, replay: Split, takes: Examples, trial: string) {
+  const started = performance.now();
+  const adaptation = new Adaptation(engine, file, replay, { seed, ...settingsOf(trial) });
+  for (let i = 0; i < takes.split.count; i++)
+    adaptation.add({ x: exampleOf(takes.data, takes.split, i), label: null }, i % heldOut === heldOut - 1);
+  while (!adaptation.done) {
+    await adaptation.takeStep();
+    if (adaptation.step % every === 0) await adaptation.measure();
+  }
+  const result = { file: await adaptation.file(), step: adaptation.best, seconds: 0 };
+  result.seconds = (performance.now() - started) / 1000;
+  adaptation.dispose();
+  return result;
+}
+
+/** What one speaker is adapted from, to and judged by. */
+async function setting(table: Recorded, speakers: readonly string[], speaker: string) {
+  const file = base
+    ? decodeModel(await readFile(join(base, 'model.safetensors')), base)
+    : await trained(table, speaker);
+  const { maxDb } = file.features as { maxDb: number };
+  const valid = ({ index }: ClipInfo) => index !== null && index >= 5 && index <= 9;
+  const judged = (c: ClipInfo) => (values.split === 'test' ? c.split === 'test' : valid(c));
+  const whose = values.control ? speakers[(speakers.indexOf(speaker) + 1) % speakers.length] : speaker;
+  const own = setOf(table, (c) => c.speaker === whose && c.split === 'train' && !valid(c), maxDb);
+  const old = setOf(table, (c) => c.speaker !== speaker && c.split === 'train', maxDb);
+  const like = { shape: old.data.shape, labels: file.labels };
+  const kept = replayOf(old.split, Number(values.keep));
+  const bytes = base ? await readFile(join(base, 'replay.safetensors')) : encodeReplay(like, kept);
+  return {
+    ...{ file: values.random ? await withRandomWeights(file) : file, bytes: bytes.length },
+    takes: { data: own.data, split: replayOf(own.split, Number(values.takes)) },
+    replay: values.latents
+      ? await remembered(file, { data: old.data, split: kept })
+      : decodeReplay(bytes, like, 'replay'),
+    judges: (top: number | null) =>
+      [true, false].map((same) => setOf(table, (c) => (c.speaker === speaker) === same && judged(c), top)),
+    maxDb,
+  };
+}
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(3)}`;
+
 try {
-  const source = await openData(from);
-  const found = await source.table?.(engine, referenceFeatures);
+  const found = await (await openData(from)).table?.(engine, referenceFeatures);
   if (!found) throw new Error(`${from}: no recordings`);
   const table = { ...found, read: found.reader((db) => db) };
-  const { clips } = table;
-  const speakers = [...new Set(clips.map((c) => c.speaker as string))].sort();
-  const chosen = values.speakers?.split(',') ?? speakers;
-  const trials = values.trials.split(';').map((trial) => trial.trim());
-  const gaps: Record<string, number[][]> = {};
-  const isValid = (i: number) => (clips[i].index as number) >= 5 && (clips[i].index as number) <= 9;
-  const judged = (i: number) => (values.split === 'test' ? clips[i].split === 'test' : isValid(i));
-  for (const speaker of chosen) {
-    const file = await baseOf(table, speaker);
-    const { maxDb } = file.features as { maxDb: number };
-    const among = (wanted: (i: number) => boolean) => {
-      const { data } = setOf(table, wanted, maxDb);
-      // Whatever split the clips are of, they are looked at as one.
-      return { data, split: data.train.count > 0 ? data.train : (data.test as Split) };
-    };
-    const freshTest = among((i) => clips[i].speaker === speaker && judged(i));
-    const oldTest = among((i) => clips[i].speaker !== speaker && judged(i));
-    const old = among((i) => clips[i].speaker !== speaker && clips[i].split === 'train');
-    const whose = values.control ? speakers[(speakers.indexOf(speaker) + 1) % speakers.length] : speaker;
-    const own = among((i) => clips[i].speaker === whose && clips[i].split === 'train' && !isValid(i));
-    const takes = replayOf(own.split, Number(values.takes));
-    const kept = replayOf(old.split, Number(values.keep));
-    const bytes = encodeReplay(old.data, kept);
-    const replay = values.latents
-      ? await remembered(file, old.data, kept)
-      : decodeReplay(bytes, old.data, 'replay');
-    const begin = values.random ? await randomOf(file) : file;
-    const before = [
-      await errorOf(begin, freshTest.data, freshTest.split),
-      await errorOf(begin, oldTest.data, oldTest.split),
+  const speakers = [...new Set(table.clips.map((c) => c.speaker as string))].sort();
+  const all = base || values.split !== 'test' ? null : await trained(table, null);
+  const rows = new Map<string, number[][]>();
+  for (const speaker of values.speakers?.split(',') ?? speakers) {
+    const { file, bytes, takes, replay, judges, maxDb } = await setting(table, speakers, speaker);
+    const errors = async (of: ModelFile, [fresh, old]: Examples[]) => [
+      await errorOf(of, fresh),
+      await errorOf(of, old),
     ];
-    const allPath = join(cache, 'all.safetensors');
-    let all: number[] = [];
-    if (existsSync(allPath) || values.split === 'test') {
-      const ceiling = await baseOf(table, null);
-      const top = (ceiling.features as { maxDb: number }).maxDb;
-      all = [true, false].map(() => 0);
-      for (const [k, same] of [true, false].entries()) {
-        const { data } = setOf(table, (i) => (clips[i].speaker === speaker) === same && judged(i), top);
-        all[k] = await errorOf(ceiling, data, data.train.count > 0 ? data.train : (data.test as Split));
-      }
-    }
-    process.stdout.write(
-      `${speaker}: maxDb ${maxDb.toFixed(2)}, replay ${kept.count} clips ${bytes.length} bytes; before ${before.map((v) => v.toFixed(3))}, all ${all.map((v) => v.toFixed(3))}\n`,
+    const before = await errors(file, judges(maxDb));
+    const top = all && (await errors(all, judges((all.features as { maxDb: number }).maxDb)));
+    const beside = top ? `; trained on all ${top[0].toFixed(3)}, ${top[1].toFixed(3)}` : '';
+    print(
+      `${speaker}: ${before[0].toFixed(3)}, others ${before[1].toFixed(3)}${beside}; replay of ${bytes} bytes`,
     );
-    for (const trial of trials) {
-      const started = performance.now();
-      const adaptation = new Adaptation(engine, begin, replay, { seed, ...settingsOf(trial) });
-      const heldEach = Number(values.held);
-      for (let i = 0; i < takes.count; i++)
-        adaptation.add(
-          { x: exampleOf(old.data, takes, i), label: null },
-          heldEach > 0 && i % heldEach === heldEach - 1,
-        );
-      const every = Number(values.every);
-      while (!adaptation.done) {
-        await adaptation.takeStep();
-        if (every > 0 && adaptation.step % every === 0) await adaptation.measure();
-      }
-      const adapted = await adaptation.file();
-      const seconds = (performance.now() - started) / 1000;
-      const { best } = adaptation;
-      adaptation.dispose();
-      const after = [
-        await errorOf(adapted, freshTest.data, freshTest.split),
-        await errorOf(adapted, oldTest.data, oldTest.split),
-      ];
-      const closed = all.length ? (before[0] - after[0]) / (before[0] - all[0]) : Number.NaN;
+    for (const trial of values.trials.split(';').map((text) => text.trim())) {
+      const { file: made, step, seconds } = await adapted(file, replay, takes, trial);
+      const after = await errors(made, judges(maxDb));
+      const closed = top ? (before[0] - after[0]) / (before[0] - top[0]) : Number.NaN;
       const lost = after[1] - before[1];
-      gaps[trial] = [...(gaps[trial] ?? []), [after[0], closed, lost, seconds]];
-      process.stdout.write(
-        `  ${trial || 'defaults'}: ${after[0].toFixed(3)} (closed ${(100 * closed).toFixed(1)} %), others ${after[1].toFixed(3)} (${lost >= 0 ? '+' : ''}${lost.toFixed(3)}), best step ${best}, ${seconds.toFixed(1)} s\n`,
+      rows.set(trial, [...(rows.get(trial) ?? []), [after[0], after[1], closed, lost, seconds]]);
+      print(
+        `  ${trial || 'defaults'}: ${after[0].toFixed(3)}, others ${after[1].toFixed(3)}: closed ${percent(closed)}, ` +
+          `others ${signed(lost)} dB; step ${step}, ${seconds.toFixed(1)} s`,
       );
     }
   }
-  for (const [trial, rows] of Object.entries(gaps)) {
-    const mean = (k: number) => rows.reduce((sum, row) => sum + row[k], 0) / rows.length;
-    process.stdout.write(
-      `mean of ${rows.length}, ${trial || 'defaults'}: ${mean(0).toFixed(3)} dB, closed ${(100 * mean(1)).toFixed(1)} %, others +${mean(2).toFixed(3)} dB, ${mean(3).toFixed(1)} s\n`,
+  for (const [trial, list] of rows) {
+    const mean = (k: number) => list.reduce((sum, row) => sum + row[k], 0) / list.length;
+    print(
+      `mean of ${list.length}, ${trial || 'defaults'}: ${mean(0).toFixed(3)} dB, closed ${percent(mean(2))}, ` +
+        `others ${signed(mean(3))} dB, ${mean(4).toFixed(1)} s`,
     );
   }
 } finally {
