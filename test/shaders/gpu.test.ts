@@ -13,12 +13,14 @@ import {
   mul,
   openEngine,
   Random,
+  referenceFeatures,
   reparameterize,
   rfft,
   softmax,
   stft,
   sum,
   type Tensor,
+  wavesToFeatures,
 } from '../../src/node.ts';
 import { closeTo } from '../close.ts';
 
@@ -145,6 +147,12 @@ test('transforms of frames', async () => {
     const X = stft(wave, { nFft: 64 });
     return [X, istft(X, { nFft: 64 })];
   });
+});
+
+test('features of sound', async () => {
+  const settings = { ...referenceFeatures, length: 1984, pad: 96, nFft: 256, nMels: 16, maxDb: 40 };
+  const waves = engine.tensor(noise(2 * 1984, 16), [2, 1984]);
+  await agrees(() => [wavesToFeatures(engine, waves, settings)], { relative: 1e-4, ofRms: 1e-4 });
 });
 
 test('transforms of rows: 128 back, 2048', async () => {
