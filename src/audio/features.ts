@@ -13,17 +13,23 @@ import { at, dispatch, partOf, storeFrames, valueType, width } from '../shaders/
 import { powerColumns, type StftPlan, stftPlan } from '../shaders/stft.ts';
 import { type MelOptions, melBands } from './mel.ts';
 
+/** What a spectrogram is made of and how it is scaled; saved with every model of sound. */
 export interface FeatureSettings {
   /** Hz. */
   sampleRate: number;
-  /** Samples of a clip, and zeros at each of its ends. */
+  /** Samples of a clip. */
   length: number;
+  /** Zeros at each of its ends. */
   pad: number;
+  /** Samples of a frame. */
   nFft: number;
+  /** Samples from frame to frame. */
   hopLength: number;
+  /** Bands of the filter bank. */
   nMels: number;
-  /** Hz. */
+  /** Where the lowest band begins, Hz. */
   fMin: number;
+  /** Where the highest band ends, Hz; at most half the rate. */
   fMax: number;
   /** dB below the maximum that are kept. */
   dynamicRange: number;
@@ -67,6 +73,7 @@ export function fitLength(samples: Float32Array, length: number): Float32Array {
   return fitted;
 }
 
+/** The filter bank of features with these settings. */
 export function melOptions(s: FeatureSettings): MelOptions {
   return { sampleRate: s.sampleRate, nFft: s.nFft, nMels: s.nMels, fMin: s.fMin, fMax: s.fMax };
 }

@@ -100,6 +100,7 @@ export function searchPhases(engine: Engine, S: Tensor, c: Columns, p: StftPlan,
   return wave;
 }
 
+/** Frames and search of phases. */
 export interface GriffinLimOptions {
   nFft: number;
   /** Default nFft / 4. */

@@ -130,6 +130,7 @@ function linearPower(
   return { power, c };
 }
 
+/** How long magnitudes and phases are searched. */
 export interface InverseOptions {
   /** Updates of the non-negative least squares; default 100. */
   updates?: number;

@@ -10,6 +10,7 @@ const fadeSeconds = 0.02;
 /** Below the loudest block, dB. */
 const floor = 45;
 
+/** Clips one after another, and where each lies. */
 export interface Joined {
   wave: Float32Array;
   /** Where each clip begins in it, seconds. */

@@ -5,6 +5,7 @@
 
 import { ShapeError } from '../engine/errors.ts';
 
+/** How loud a sound is. */
 export interface Level {
   /** Largest |x|, dBFS; -Infinity for silence. */
   peak: number;

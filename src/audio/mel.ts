@@ -6,6 +6,7 @@
 import { ShapeError } from '../engine/errors.ts';
 import type { HostArray } from '../engine/tensor.ts';
 
+/** A filter bank of Slaney's mel scale, as librosa.filters.mel makes it. */
 export interface MelOptions {
   /** Hz. */
   sampleRate: number;

@@ -15,12 +15,14 @@ import { fold } from '../shaders/fold.ts';
 import { checkSame } from '../shaders/shape.ts';
 import { stft } from '../shaders/stft.ts';
 
+/** One of the transforms that a loss compares by, in samples. */
 export interface Resolution {
   nFft: number;
   hopLength: number;
   winLength: number;
 }
 
+/** The transforms and weights of `multiResolutionStftLoss`. */
 export interface SpectralLossOptions {
   /** Default nFft 1024, 2048, 512 with hops of 120, 240, 50 and windows of 600, 1200, 240, made for 24 kHz. */
   resolutions?: readonly Resolution[];

@@ -12,11 +12,13 @@ import type { Pool } from './pool.ts';
 import type { Cost, Dispatch } from './stream.ts';
 import { checkValues, type HostArray, sameShape, shapeText, type Tensor } from './tensor.ts';
 
+/** What a captured step is run with, by name. */
 export type Inputs = Record<string, HostArray>;
 
 /** Writes what JavaScript computes anew, before each run of a captured step. */
 export type Feed = () => void;
 
+/** A step that was recorded at its first run and is replayed by every later one; made by `engine.capture`. */
 export class Capture<Out> {
   readonly name: string;
   readonly #engine: Engine;

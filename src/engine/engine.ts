@@ -367,7 +367,12 @@ export class Engine {
   }
 
   /** Starts timing every dispatch; end with `stop()` of the result. @throws DeviceError without timestamps. */
-  profile(): { table: () => ReturnType<Profiler['table']>; stop: () => void } {
+  profile(): {
+    /** Waits for the GPU and sums up by kernel. */
+    table: () => ReturnType<Profiler['table']>;
+    /** Ends the timing. */
+    stop: () => void;
+  } {
     this.stream.submit();
     const profiler = new Profiler(this.device);
     this.stream.profiler = profiler;

@@ -6,6 +6,7 @@ import { DeviceError } from './errors.ts';
 import { run } from './run.ts';
 import { Tensor } from './tensor.ts';
 
+/** Rows of numbers that steps leave on the GPU, read many at once, so that no step waits. */
 export class Metrics {
   readonly #engine: Engine;
   readonly #ring: Tensor;
@@ -69,6 +70,7 @@ export class Metrics {
     });
   }
 
+  /** Frees the ring. */
   dispose(): void {
     this.#ring.dispose();
   }

@@ -16,7 +16,9 @@ import { deviceOf, type OpenDevice } from './device.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { DeviceError } from './errors.ts';
 
+/** What `adapter` and FORMANT_ADAPTER may be. */
 export const adapterChoices = ['auto', 'gpu', 'lavapipe', 'swiftshader'] as const;
+/** Which rung of the adapter ladder: auto takes the first that is there. */
 export type AdapterChoice = (typeof adapterChoices)[number];
 
 export interface NodeEngineOptions extends EngineOptions {

@@ -23,6 +23,7 @@ const alignment = 64;
 /** Initial values, row-major; a function is called when the first parameter is used, so a declaration costs nothing. */
 export type Initial = Float32Array | (() => Float32Array);
 
+/** The weights of a model by PyTorch's names, with their gradients: what optimisers move and files hold. */
 export class Parameters {
   readonly engine: Engine;
   readonly #tensors = new Map<string, Tensor>();

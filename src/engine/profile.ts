@@ -7,6 +7,7 @@ import { usage } from './pool.ts';
 /** Dispatches that one profile can hold; WebGPU allows 4,096 timestamps in a set. */
 const capacity = 2048;
 
+/** Time that all dispatches of one kernel took together. */
 export interface ProfileRow {
   name: string;
   count: number;

@@ -7,6 +7,7 @@ import { DeviceError, ShapeError } from './errors.ts';
 import type { Node } from './op.ts';
 import type { Block } from './pool.ts';
 
+/** Lengths of the dimensions, outermost first; each a whole number of at least 1. */
 export type Shape = readonly number[];
 
 /** Numbers of one tensor on the JavaScript side, row-major. */
@@ -95,6 +96,7 @@ export function checkSynchronous(where: string, result: unknown): void {
   );
 }
 
+/** Numbers on the GPU: float32, row-major, of a fixed shape. Engines, parameters and operations make them. */
 export class Tensor {
   readonly engine: Engine;
   readonly shape: Shape;
@@ -128,10 +130,12 @@ export class Tensor {
     this.#gradStale = stale;
   }
 
+  /** Number of elements. */
   get size(): number {
     return sizeOf(this.shape);
   }
 
+  /** Number of dimensions. */
   get rank(): number {
     return this.shape.length;
   }

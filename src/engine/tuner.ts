@@ -9,10 +9,13 @@ import type { Tensor } from './tensor.ts';
 
 /** Where winners are kept between runs. Errors of a store are not errors of the tuner. */
 export interface TunerStore {
+  /** What `save` was given last for this key; null if nothing. */
   load(adapter: string): Promise<Choices | null>;
+  /** Keeps the winners of an adapter under its key. */
   save(adapter: string, choices: Choices): Promise<void>;
 }
 
+/** How variants of kernels are chosen. */
 export interface TuneOptions {
   /** Milliseconds that measuring may take; default 2,000. One question may overrun it. */
   budgetMs?: number;

@@ -16,10 +16,12 @@ import { stretched, type Take, Takes } from './takes.ts';
 import { type StepRow, TrainStep } from './trainStep.ts';
 import type { Vae } from './vae.ts';
 
+/** Parts of a model that adaptation may move. */
 export const trainedParts = ['all', 'decoder', 'speaker'] as const;
 /** Which parameters learn; `speaker`: of a model that knows speakers, the embedding of the new one alone. */
 export type TrainedPart = (typeof trainedParts)[number];
 
+/** How a model learns takes. */
 export interface AdaptSettings {
   train: TrainedPart;
   /** Name of who speaks, for a model that knows speakers: a new one begins as their mean. */
@@ -42,6 +44,7 @@ export interface AdaptSettings {
   seed: number;
 }
 
+/** What settings are where none are given. */
 export const adaptDefaults: AdaptSettings = {
   train: 'all',
   voice: 'new voice',
@@ -67,6 +70,7 @@ export interface AdaptFigures {
 /** Of the old examples, every so many-th is held out. */
 const oldHeldOut = 8;
 
+/** A trained model that goes on learning from a few recordings, step by step. */
 export class Adaptation {
   readonly engine: Engine;
   readonly settings: AdaptSettings;
@@ -208,6 +212,7 @@ export class Adaptation {
     this.#shuffles = 0;
   }
 
+  /** Frees the model and what trained it. */
   dispose(): void {
     this.#steps.dispose();
     this.model.params.dispose();

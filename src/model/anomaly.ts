@@ -15,6 +15,7 @@ import { type Nats, natsOf, type ObjectiveConfig } from './objective.ts';
 import { throughSamples } from './posterior.ts';
 import type { Vae } from './vae.ts';
 
+/** How scores are taken. */
 export interface AnomalyOptions {
   /** Samples of z for each example. */
   samples: number;
@@ -22,6 +23,7 @@ export interface AnomalyOptions {
   signal?: AbortSignal;
 }
 
+/** Scores of examples, the stranger the higher. */
 export interface AnomalyScores {
   /** (count) nats: of an image, or a frame of sound. */
   scores: Float64Array;

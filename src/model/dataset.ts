@@ -26,6 +26,7 @@ export interface Split {
 export const splitNames = ['train', 'valid', 'test'] as const;
 export type SplitName = (typeof splitNames)[number];
 
+/** Examples of one shape in splits. */
 export interface Dataset {
   /** Shape of one example: (mel bands, frames), or (height, width). */
   readonly shape: readonly [number, number];

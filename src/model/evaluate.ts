@@ -18,6 +18,7 @@ import {
 } from './objective.ts';
 import type { Vae } from './vae.ts';
 
+/** Figures of a split, means over its examples. */
 export interface Evaluation {
   /** recon + kl, nats an example. */
   negElbo: number;
@@ -52,6 +53,7 @@ export interface Assessment extends PartFigures, Evaluation {
   labels: (PartFigures & { label: string })[];
 }
 
+/** How examples are judged. */
 export interface AssessOptions {
   seed: number;
   /** K of the importance-weighted bound; none without. */

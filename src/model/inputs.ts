@@ -9,8 +9,10 @@ export interface ImageSettings {
   width: number;
 }
 
+/** What an example is. */
 export type InputSettings = FeatureSettings | ImageSettings;
 
+/** Whether settings are those of images. */
 export const isImage = (settings: InputSettings): settings is ImageSettings => 'height' in settings;
 
 /** Rows and columns of an example: (mel bands, frames) or (height, width). */

@@ -10,6 +10,7 @@ import type { Likelihood, Nats } from './objective.ts';
 import { throughSamples } from './posterior.ts';
 import type { Vae } from './vae.ts';
 
+/** How the bound is estimated. */
 export interface IwaeOptions {
   likelihood: Likelihood;
   /** What an error is in nats, as `natsOf`. */

@@ -6,6 +6,7 @@ import { type Dataset, spread } from './dataset.ts';
 import { latentMeans } from './snapshot.ts';
 import type { Vae } from './vae.ts';
 
+/** Where training examples lie in the latent space, and what they are. */
 export interface LatentMap {
   /** mu of each example, a row of `latent` numbers. */
   mu: number[][];
@@ -18,7 +19,10 @@ export interface LatentMap {
 /** Decimals of mu that are kept. */
 const decimals = 3;
 
-/** @param most training examples that are placed, spread over all of them */
+/**
+ * Places of training examples, for a map that a person plays on.
+ * @param most training examples that are placed, spread over all of them
+ */
 export async function latentMap(engine: Engine, model: Vae, data: Dataset, most = 400): Promise<LatentMap> {
   const split = spread(data.train, most);
   const { latent } = model.config;

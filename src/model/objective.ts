@@ -10,7 +10,9 @@ import type { Tensor } from '../engine/tensor.ts';
 import { bceWithLogits, elbo, mse } from '../shaders/index.ts';
 import type { DecoderOutput, Vae, VaeOutput } from './vae.ts';
 
+/** Names of the likelihoods. */
 export const likelihoods = ['fixed', 'optimal', 'bernoulli'] as const;
+/** What the decoder is taken to say of an example: a Gaussian of fixed or of the best variance, or Bernoulli. */
 export type Likelihood = (typeof likelihoods)[number];
 
 export const reductions = ['mean', 'sum'] as const;

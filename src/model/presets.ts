@@ -19,6 +19,7 @@ export type ScheduleKind = (typeof scheduleKinds)[number];
 export const dataKinds = ['speech', 'image'] as const;
 export type DataKind = (typeof dataKinds)[number];
 
+/** Every setting of a training run and of its network. */
 export type TrainConfig = TrainSettings & NetworkConfig;
 
 export interface TrainSettings {
@@ -179,6 +180,7 @@ function mnist(model: ModelKind): MlpConfig {
   };
 }
 
+/** Names that `presetConfig` takes. */
 export const presetNames = Object.keys(presets);
 
 function presetOf(name: string): Preset {

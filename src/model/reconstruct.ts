@@ -14,6 +14,7 @@ import type { Vae } from './vae.ts';
 /** What a model does to features: (B, nMels, window) to the same shape. */
 export type Through = (x: Tensor) => Tensor;
 
+/** A sound that went through a model, and how far it came back. */
 export interface Reconstruction {
   /** As many samples as the wave had. */
   wave: Float32Array;

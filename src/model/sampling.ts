@@ -8,6 +8,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { conditionsOf } from './dataset.ts';
 import type { Vae } from './vae.ts';
 
+/** What is drawn from the prior. */
 export interface SampleOptions {
   /** Index of the label for a CVAE, null for a VAE. */
   label: number | null;

@@ -13,11 +13,14 @@ import { isImage } from './inputs.ts';
 import { priorNoise } from './sampling.ts';
 import type { Vae } from './vae.ts';
 
+/** Which of the many ways to say a label. */
 export interface SpeakOptions {
   /** Whole number that z is drawn by; default 0. */
   seed?: number;
   /** Number of the clip among those of this seed; default 0. */
   index?: number;
+  /** Whose voice, of `speakers`; not given: the mean of all. */
+  speaker?: string;
   /** Factor on z: 1, the default, samples the prior, 0 gives its mean. */
   temperature?: number;
 }
@@ -30,6 +33,7 @@ export interface DecodedSound {
   wave: Float32Array;
 }
 
+/** A trained model of sound on an engine; see `loadModel`. */
 export class SoundModel {
   /** What the model's file says: configuration, features, labels, map; and its weights. */
   readonly file: ModelFile;
@@ -41,6 +45,8 @@ export class SoundModel {
   readonly sampleRate: number;
   /** What `speak` takes; empty for a model without labels. */
   readonly labels: readonly string[];
+  /** Voices that the model knows by name; empty for one that tells none apart. */
+  readonly speakers: readonly string[];
   readonly #engine: Engine;
   readonly #name: string;
   readonly #record: () => Capture<[Tensor, Tensor]>;
@@ -60,6 +66,7 @@ export class SoundModel {
     this.shape = [features.nMels, frameCount(features)];
     this.sampleRate = features.sampleRate;
     this.labels = file.config.model === 'cvae' ? file.labels : [];
+    this.speakers = this.vae.config.speakers ? (file.speakers ?? []) : [];
     this.#engine = engine;
     this.#name = name;
     this.#record = () =>
@@ -80,42 +87,65 @@ export class SoundModel {
    * Says a label, or anything where the model has none.
    * @param label one of `labels`, null for a model without
    * @returns samples at `sampleRate`
-   * @throws DataError for a label that the model does not know; ShapeError for a temperature below 0; DeviceError
-   * if the device is lost
+   * @throws DataError for a label or speaker that the model does not know; ShapeError for a temperature below 0;
+   * DeviceError if the device is lost
    */
   async speak(label: string | null, options: SpeakOptions = {}): Promise<Float32Array> {
-    const { seed = 0, index = 0, temperature = 1 } = options;
+    const { seed = 0, index = 0, speaker, temperature = 1 } = options;
     if (!(temperature >= 0)) throw new ShapeError(`speak: temperature ${temperature}; it must be 0 or more`);
-    const number = label === null ? null : this.labels.indexOf(label);
-    if (number === -1 || (number === null) !== (this.labels.length === 0))
-      throw new DataError(
-        `${this.#name}: cannot say ${label}; ` +
-          (this.labels.length > 0
-            ? `it knows the labels ${this.labels.join(', ')}`
-            : 'it takes null, it has no labels'),
-      );
+    const number = this.#place('label', this.labels, label);
+    const voice = speaker === undefined ? null : this.#place('speaker', this.speakers, speaker);
     const z = priorNoise(seed, number, index, this.latent).map((v) => v * temperature);
-    const mix = number === null ? null : this.labels.map((_, i) => (i === number ? 1 : 0));
-    return (await this.decode(z, mix)).wave;
+    const one = (names: readonly string[], at: number | null) =>
+      at === null ? null : names.map((_, i) => Number(i === at));
+    return (await this.decode(z, one(this.labels, number), one(this.speakers, voice))).wave;
   }
 
   /**
    * The sound of a point.
    * @param z `latent` numbers
    * @param mix weight of each label, one-hot or any mixture; null for a model without labels
-   * @throws DataError for another number of either; DeviceError if the device is lost
+   * @param voices weight of each speaker, for a model that knows some; null: all alike
+   * @throws DataError for another number of any; DeviceError if the device is lost
    */
-  async decode(z: ArrayLike<number>, mix: ArrayLike<number> | null = null): Promise<DecodedSound> {
-    const { latent, classes } = this.vae.config;
-    if (z.length !== latent || (mix?.length ?? 0) !== classes)
-      throw new DataError(
-        `${this.#name}: takes ${latent} numbers of z and ${classes} of labels, not ${z.length} and ${mix?.length ?? 0}`,
-      );
+  async decode(
+    z: ArrayLike<number>,
+    mix: ArrayLike<number> | null = null,
+    voices: ArrayLike<number> | null = null,
+  ): Promise<DecodedSound> {
+    const { latent } = this;
+    if (z.length !== latent)
+      throw new DataError(`${this.#name}: takes ${latent} numbers of z, not ${z.length}`);
+    const condition = this.condition(mix, voices);
     this.#capture ??= this.#record();
-    const given = mix && { label: { data: Float32Array.from(mix), shape: [1, classes] } };
-    const out = this.#capture.run({ z: { data: Float32Array.from(z), shape: [1, latent] }, ...given });
+    const label = condition && { label: { data: condition, shape: [1, condition.length] } };
+    const out = this.#capture.run({ z: { data: Float32Array.from(z), shape: [1, latent] }, ...label });
     const [features, wave] = await this.#engine.read(out);
     return { features, wave };
+  }
+
+  /**
+   * What the network is told of labels and speakers, as `Vae.decode` takes it for one example; null where it takes none.
+   * The parameters and errors are those of `decode`.
+   */
+  condition(mix: ArrayLike<number> | null, voices: ArrayLike<number> | null = null): Float32Array | null {
+    const { classes, speakers = 0 } = this.vae.config;
+    const whose = voices ?? Array<number>(speakers).fill(1 / speakers);
+    if ((mix?.length ?? 0) !== classes || whose.length !== speakers)
+      throw new DataError(
+        `${this.#name}: takes weights of ${classes} labels and ${speakers} speakers, not ${mix?.length ?? 0} and ` +
+          `${whose.length}`,
+      );
+    return mix && Float32Array.of(...Array.from(mix), ...Array.from(whose));
+  }
+
+  /** Where a name is among those that the model knows; null, where it knows none, is right. */
+  #place(what: string, known: readonly string[], name: string | null): number | null {
+    if (name === null && known.length === 0) return null;
+    const at = name === null ? -1 : known.indexOf(name);
+    if (at >= 0) return at;
+    const rest = known.length > 0 ? `it knows ${known.join(', ')}` : 'it knows none';
+    throw new DataError(`${this.#name}: no ${what} ${name}; ${rest}`);
   }
 
   /** Frees the model's buffers; not the engine, and nothing of one whose device is lost. */

@@ -24,6 +24,7 @@ export interface LossMeans {
   kl: number;
 }
 
+/** A line of a run's metrics for a step, in nats per example. */
 export interface StepRow extends LossMeans {
   step: number;
   /** L2 norm of the gradient over all parameters. */

@@ -14,6 +14,7 @@ import { Vae } from './vae.ts';
 
 export type { StepRow };
 
+/** A line of a run's metrics for an epoch. */
 export interface EpochRow {
   epoch: number;
   train: LossMeans;
@@ -49,6 +50,7 @@ function checkTrainable(config: TrainConfig, data: Dataset): void {
     );
 }
 
+/** Trains a VAE on a data set, from its first step or from a state. */
 export class Trainer {
   readonly engine: Engine;
   readonly config: TrainConfig;
@@ -75,6 +77,7 @@ export class Trainer {
     return this.#steps.step;
   }
 
+  /** Steps of an epoch, the smaller last batch included. */
   get stepsPerEpoch(): number {
     return Math.ceil(this.#data.train.count / this.config.batch);
   }
@@ -138,6 +141,7 @@ export class Trainer {
     return this.#steps.playing(body);
   }
 
+  /** Frees model, optimiser and captured steps. */
   dispose(): void {
     this.#steps.dispose();
     this.model.params.dispose();

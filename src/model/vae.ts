@@ -12,6 +12,7 @@ import { Embedding, type Init, Linear } from './layers.ts';
 import { type Ends, type NetworkConfig, networkOf } from './networks/index.ts';
 import { checkWhole, type Decoder, type Encoder } from './networks/network.ts';
 
+/** Network and ends of a VAE. */
 export type VaeConfig = NetworkConfig & Ends;
 
 /** What a forward pass gives. */
@@ -27,6 +28,7 @@ export interface VaeOutput {
 
 export type DecoderOutput = 'sigmoid' | 'logits';
 
+/** A VAE, or a CVAE where it has classes. */
 export class Vae {
   readonly config: VaeConfig;
   readonly params: Parameters;

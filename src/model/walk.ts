@@ -10,7 +10,9 @@ import { ShapeError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Vae } from './vae.ts';
 
+/** Names of the ways between two points. */
 export const walkModes = ['linear', 'spherical'] as const;
+/** Straight, or by angle and length. */
 export type WalkMode = (typeof walkModes)[number];
 
 /** Points that a decoder takes. */

@@ -6,6 +6,7 @@ import { pointwise } from '../engine/primitives.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { hyperbolicTangent, over, rectified, sigmoid } from './functions.ts';
 
+/** What convolutions and linear layers apply to their result in the same kernel. */
 export type Activation = 'none' | 'relu' | 'sigmoid' | 'tanh';
 
 const activations: readonly string[] = ['none', 'relu', 'sigmoid', 'tanh'];

@@ -9,11 +9,13 @@ import { correlate } from './conv/correlate.ts';
 import { type ConvOptions, forwardPhases, transposedPhases } from './conv/geometry.ts';
 import { slide } from './conv/slide.ts';
 
+/** As torch.nn.functional.conv1d. */
 export interface Conv1dOptions extends ConvOptions {
   /** Applied to the result before it is stored. */
   activation?: Activation;
 }
 
+/** As torch.nn.functional.conv_transpose1d. */
 export interface ConvTranspose1dOptions extends Conv1dOptions {
   /** Extra positions at the end of the output, below stride or dilation. */
   outputPadding?: number;

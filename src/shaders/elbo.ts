@@ -15,6 +15,7 @@ import { byTeam, type Team } from './team.ts';
 /** Examples from which a workgroup takes a batch on a GPU. */
 const manyExamples = 65;
 
+/** How errors become nats. */
 export interface ElboOptions {
   kind: 'weighted' | 'optimal';
   /** w above; weighted only. */

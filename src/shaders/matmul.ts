@@ -6,6 +6,7 @@ import { type Shape, shapeText, sizeOf, type Tensor } from '../engine/tensor.ts'
 import { type Activation, activationGradient, checkActivation } from './activation.ts';
 import { type Product, product } from './matmul/product.ts';
 
+/** Which factor is taken transposed in its last two dimensions. */
 export interface MatmulOptions {
   transposeA?: boolean;
   transposeB?: boolean;

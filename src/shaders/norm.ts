@@ -26,6 +26,7 @@ function checkAffine(
       throw new ShapeError(`${op}: ${name} ${t} for x ${x}; it needs ${n} values, ${what}`);
 }
 
+/** As torch.nn.functional.batch_norm. */
 export interface BatchNormOptions {
   /** Normalise by the batch's statistics (and move the running ones); else by the running ones. Default true. */
   training?: boolean;

@@ -10,8 +10,10 @@ import { record } from '../engine/op.ts';
 import { perItem } from '../engine/run.ts';
 import { sizeOf, type Tensor } from '../engine/tensor.ts';
 
+/** What lies outside: a value, the mirrored signal without its edge, the edge, or the other end, as in torch. */
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
+/** As torch.nn.functional.pad, along the last dimension. */
 export interface PadOptions {
   /** Default `constant`. */
   mode?: PadMode;

@@ -14,6 +14,7 @@ import { axis, each } from './tile.ts';
 
 const vectorIsNan = over(isNan, 'vec4f');
 
+/** What both poolings take. */
 export interface PoolOptions {
   /** Default: the kernel size. */
   stride?: number;
@@ -21,6 +22,7 @@ export interface PoolOptions {
   padding?: number;
 }
 
+/** As torch.nn.functional.max_pool1d, and an activation applied to the maxima. */
 export interface MaxPoolOptions extends PoolOptions {
   activation?: 'none' | 'relu';
 }
@@ -137,6 +139,7 @@ dx[i] = sum;`,
   });
 }
 
+/** As torch.nn.functional.avg_pool1d. */
 export interface AvgPoolOptions extends PoolOptions {
   /** Whether a window's padding counts as elements of it. Default true. */
   countIncludePad?: boolean;

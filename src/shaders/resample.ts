@@ -15,6 +15,7 @@ import { bessel0 } from './fft/window.ts';
 import { reshape } from './shape.ts';
 import { axis, each } from './tile.ts';
 
+/** As torchaudio.functional.resample. */
 export interface ResampleOptions {
   /** Zero crossings of the sinc on each side: more of them cut more steeply. Default 6. */
   lowpassFilterWidth?: number;

@@ -24,6 +24,7 @@ import { binCount, checkLength, hermitianTransform, realTransform } from './fft/
 import { type Window, windowKey, windowValues } from './fft/window.ts';
 import { reshape } from './shape.ts';
 
+/** As torch.istft. */
 export interface IstftOptions {
   /** Samples of a frame, any whole number. */
   nFft: number;
@@ -41,6 +42,7 @@ export interface IstftOptions {
   onesided?: boolean;
 }
 
+/** As torch.stft. */
 export interface StftOptions extends IstftOptions {
   /** What the padding of `center` is: torch's modes, or librosa's names `edge` and `wrap`. Default `reflect`. */
   padMode?: PadMode | 'edge' | 'wrap';

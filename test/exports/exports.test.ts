@@ -22,7 +22,9 @@ test('every file that an export names is there and goes into the package', () =>
   );
   for (const target of targets(exports)) {
     expect(existsSync(join(root, target)), target).toBe(true);
-    const packed = target === './package.json' || files.some((f: string) => target.startsWith(`./${f}/`));
+    const packed =
+      target === './package.json' ||
+      files.some((f: string) => target === `./${f}` || target.startsWith(`./${f}/`));
     expect(packed, target).toBe(true);
   }
 });

@@ -55,24 +55,58 @@ test('it says what sampling the prior by the same label, seed and number gives',
 });
 
 test('what it cannot say is refused by name', async () => {
-  await expect(model.speak('eleven')).rejects.toThrow(/digits\.safetensors: cannot say eleven.*0, 1, 2/);
+  await expect(model.speak('eleven')).rejects.toThrow(
+    /digits\.safetensors: no label eleven; it knows 0, 1, 2/,
+  );
   await expect(model.speak(null)).rejects.toThrow(DataError);
   await expect(model.speak('7', { temperature: -1 })).rejects.toThrow(/temperature -1/);
-  await expect(model.decode([1, 2], [1])).rejects.toThrow(
-    /takes 8 numbers of z and 10 of labels, not 2 and 1/,
+  await expect(model.speak('7', { speaker: 'ann' })).rejects.toThrow(/no speaker ann; it knows none/);
+  await expect(model.decode([1, 2], [1])).rejects.toThrow(/takes 8 numbers of z, not 2/);
+  await expect(model.decode(new Float32Array(8), [1])).rejects.toThrow(
+    /10 labels and 0 speakers, not 1 and 0/,
   );
   expect(() => loadModel(engine, shipped.subarray(0, 5000), 'half')).toThrow(CheckpointError);
 });
 
+const features = {
+  ...{ sampleRate: 8000, length: 1920, pad: 64, nFft: 128, hopLength: 128, nMels: mels },
+  ...{ fMin: 0, fMax: 4000, dynamicRange: 80, maxDb: 0 },
+};
+/** A model as it is drawn, in a file. */
+async function drawn(config: ModelFile['config'], speakers?: string[]): Promise<ModelFile> {
+  const info = { config, features, labels: ['a', 'b'], ...(speakers && { speakers }) };
+  const vae = new Vae(engine, vaeConfig(config, [mels, frames], info), 1);
+  const params = await vae.params.state();
+  vae.params.dispose();
+  return { ...info, params };
+}
+
+test('a model that knows speakers says it in the voice of one, or in the mean of all', async () => {
+  const file = await drawn({ ...small, speakerDim: 2 }, ['ann', 'ben']);
+  const voices = loadModel(engine, encodeModel(file));
+  expect(voices.speakers).toEqual(['ann', 'ben']);
+  const ben = await voices.speak('b', { speaker: 'ben' });
+  const want = engine.scope(() => {
+    const clip = samplePrior(engine, voices.vae, {
+      label: 1,
+      speaker: 1,
+      indices: [0],
+      temperature: 1,
+      seed: 0,
+    });
+    return featuresToWaves(engine, clip, features);
+  });
+  expect(distance(ben, await want.read())).toBeLessThan(1e-3);
+  want.dispose();
+  expect(await voices.speak('b', { speaker: 'ann' })).not.toEqual(ben);
+  const z = [0.1, -0.5, 1];
+  expect(await voices.decode(z, [0, 1])).toEqual(await voices.decode(z, [0, 1], [0.5, 0.5]));
+  await expect(voices.speak('b', { speaker: 'cleo' })).rejects.toThrow(/no speaker cleo; it knows ann, ben/);
+  voices.dispose();
+});
+
 test('a model without labels takes null, one of images is refused, and disposing gives the memory back', async () => {
-  const features = {
-    ...{ sampleRate: 8000, length: 1920, pad: 64, nFft: 128, hopLength: 128, nMels: mels },
-    ...{ fMin: 0, fMax: 4000, dynamicRange: 80, maxDb: 0 },
-  };
-  const config: ModelFile['config'] = { ...small, model: 'vae' };
-  const drawn = new Vae(engine, vaeConfig(config, [mels, frames], { labels: [] }), 1);
-  const file: ModelFile = { config, features, labels: ['a', 'b'], params: await drawn.params.state() };
-  drawn.params.dispose();
+  const file = await drawn({ ...small, model: 'vae' });
   const { buffer } = encodeModel(file, 'F16');
   const play = async () => {
     const voice = loadModel(engine, buffer as ArrayBuffer);
@@ -80,7 +114,7 @@ test('a model without labels takes null, one of images is refused, and disposing
     const wave = await voice.speak(null, { temperature: 0 });
     expect(wave).toHaveLength(1920);
     expect(wave).toEqual((await voice.decode(new Float32Array(3))).wave);
-    await expect(voice.speak('a')).rejects.toThrow(/has no labels/);
+    await expect(voice.speak('a')).rejects.toThrow(/no label a; it knows none/);
     voice.dispose();
     await expect(voice.speak(null)).rejects.toThrow(/used after dispose/);
   };

@@ -74,8 +74,10 @@ export class Voice {
     const engine = this.#engine;
     const made = engine.scope(() =>
       engine.noGrad(() => {
-        const even = new Float32Array(2 * latent * classes).fill(1 / classes);
-        const label = classes > 0 ? engine.tensor(even, [2 * latent, classes]) : null;
+        const even = this.#model.condition(classes > 0 ? Array(classes).fill(1 / classes) : null);
+        const rows =
+          even && Float32Array.from({ length: 2 * latent * even.length }, (_, i) => even[i % even.length]);
+        const label = even && rows && engine.tensor(rows, [2 * latent, even.length]);
         return this.#model.vae.decode(engine.tensor(z, [2 * latent, latent]), label);
       }),
     );

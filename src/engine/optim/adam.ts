@@ -6,6 +6,7 @@
 import type { Parameters } from '../params.ts';
 import { checkOption, Optimizer, type OptimizerOptions, type Rule } from './optimizer.ts';
 
+/** As torch.optim.Adam and AdamW. */
 export interface AdamOptions extends OptimizerOptions {
   /** Decay of the two moments. Default [0.9, 0.999]. */
   betas?: readonly [number, number];

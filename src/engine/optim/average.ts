@@ -11,6 +11,7 @@ import { perItem } from '../run.ts';
 import type { Tensor } from '../tensor.ts';
 import { maskOf, type Optimizer } from './optimizer.ts';
 
+/** How weights are averaged. */
 export interface AverageOptions {
   /** What an exponential moving average keeps of itself at a step, in [0, 1); null weighs all steps alike (SWA). */
   decay: number | null;
@@ -24,6 +25,7 @@ export interface AverageState {
   values: Float32Array;
 }
 
+/** Averages of the weights over the steps, as torch.optim.swa_utils.AveragedModel keeps them. */
 export class WeightAverage {
   /** The averages, flat, laid out as the parameters: their first values before the first step. */
   readonly values: Tensor;
@@ -91,6 +93,7 @@ a[i] = select(old + weight[0] * (x - old), x, copied);`,
     }
   }
 
+  /** Reads what resuming needs. */
   async state(): Promise<AverageState> {
     return { count: this.#count, values: await this.values.read() };
   }
@@ -109,6 +112,7 @@ a[i] = select(old + weight[0] * (x - old), x, copied);`,
     this.values.write(values);
   }
 
+  /** Frees the averages. */
   dispose(): void {
     this.values.dispose();
     this.#mask?.dispose();

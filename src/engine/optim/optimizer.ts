@@ -12,6 +12,7 @@ import { perItem, run } from '../run.ts';
 import { Tensor } from '../tensor.ts';
 import type { Schedule } from './schedule.ts';
 
+/** What every optimiser takes. */
 export interface OptimizerOptions {
   /** Learning rate, a number or a function of the step (counted from 1). Default 1e-3. */
   lr?: number | Schedule;
@@ -232,6 +233,7 @@ export abstract class Optimizer {
     this.status.write(new Float32Array(2));
   }
 
+  /** Reads what resuming needs: step and slots. */
   async state(): Promise<OptimizerState> {
     const names = Object.keys(this.#slots);
     const found = names.length > 0 ? await this.#engine.read(Object.values(this.#slots)) : [];
@@ -261,6 +263,7 @@ export abstract class Optimizer {
     for (const [name, t] of Object.entries(this.#slots)) t.write(state.slots[name]);
   }
 
+  /** Frees the optimiser's buffers; the parameters stay. */
   dispose(): void {
     for (const t of [...Object.values(this.#slots), this.status]) t.dispose();
     this.#scale?.dispose();

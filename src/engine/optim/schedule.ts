@@ -4,6 +4,7 @@
 
 import { ShapeError } from '../errors.ts';
 
+/** The learning rate of a step, counted from 1. */
 export type Schedule = (step: number) => number;
 
 function check(name: string, values: Record<string, number>, ok: (value: number) => boolean, want: string) {
@@ -54,6 +55,7 @@ export function stepLr(
   return (step) => lr * gamma ** Math.floor((step - 1) / stepSize);
 }
 
+/** As torch.optim.lr_scheduler.OneCycleLR. */
 export interface OneCycleOptions {
   maxLr: number;
   totalSteps: number;

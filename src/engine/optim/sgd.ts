@@ -6,6 +6,7 @@
 import type { Parameters } from '../params.ts';
 import { checkOption, Optimizer, type OptimizerOptions, type Rule } from './optimizer.ts';
 
+/** As torch.optim.SGD. */
 export interface SGDOptions extends OptimizerOptions {
   /** Share of the last step's direction that is kept, in [0, 1). Default 0. */
   momentum?: number;
