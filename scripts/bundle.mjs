@@ -34,7 +34,7 @@ export const studioPage = {
     'web/teach/recorder.worklet.ts',
   ],
   entryNames: '[name]',
-  // What only teaching needs is a file of its own, read when it is needed.
+  // What only teaching or training needs is a file of its own, read when it is needed.
   splitting: true,
   chunkNames: '[name]-[hash]',
   minify: true,

@@ -1,7 +1,7 @@
 // formant generate: clips from the prior of a trained model, as WAVs and as pictures.
 
 import { existsSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileStems, printable } from './audio/names.ts';
 import {
   type CommonOptions,
@@ -51,7 +51,7 @@ const mostShown = 8;
 
 export function generate() {
   return newCommand('generate', 'sample sounds or images from the prior of a trained model')
-    .requiredOption('--run <dir>', 'run folder of the model')
+    .requiredOption('--run <dir>', 'run folder of the model, or a model.safetensors')
     .option('--label <label...>', 'labels to say, for a conditional model (default: every label)')
     .option('--speaker <name>', 'whose voice, for a model that knows speakers (default: the mean of all)')
     .option('--count <n>', 'of each label', wholeNumber(1), 4)
@@ -66,14 +66,13 @@ export function generate() {
 
 /** The whole of `formant generate`. @throws Stopped if Ctrl-C came before the first file. */
 export async function runGenerate(options: GenerateOptions): Promise<GenerateResult> {
-  const folder = await RunFolder.open(options.run);
-  const { file, name } = await folder.model();
+  const { file, name, title, dir } = await RunFolder.playable(options.run);
   const medium = mediumOf(file.features);
   const labels = chosenLabels(file, options.label);
-  const out = options.out ?? folder.path('samples');
+  const out = options.out ?? join(dir, 'samples');
   const speaker = options.speaker === undefined ? -1 : checkSpeaker(file, options.speaker);
   const voice = options.speaker === undefined ? '' : `-${options.speaker}`;
-  const run = `${basename(resolve(options.run))}${voice}`.replace(/[^\w.-]|_/g, '-');
+  const run = `${title}${voice}`.replace(/[^\w.-]|_/g, '-');
   // A label comes from the model's file and may hold anything.
   const stems = fileStems(
     labels.map((label) => label ?? 'sample'),

@@ -75,7 +75,7 @@ export interface ReconstructResult {
 export function reconstruct() {
   return newCommand('reconstruct', 'recordings or images through a trained model and back')
     .argument('<files...>', 'WAV files of any rate, channels and length; PNG images for a model of images')
-    .requiredOption('--run <dir>', 'run folder of the model')
+    .requiredOption('--run <dir>', 'run folder of the model, or a model.safetensors')
     .option('--label <label>', 'label of all files, for a conditional model (default: by name or folder)')
     .option('--out <dir>', 'where to write (default: reconstructions/ in the run folder)')
     .option('--strict', 'the first bad file is an error, none is left out')
@@ -96,10 +96,9 @@ export async function runReconstruct(
   files: string[],
   options: ReconstructOptions,
 ): Promise<ReconstructResult> {
-  const folder = await RunFolder.open(options.run);
-  const { file: model, name } = await folder.model();
+  const { file: model, name, dir } = await RunFolder.playable(options.run);
   const labels = labelsOfFiles(model, files, options.label);
-  const out = options.out ?? folder.path('reconstructions');
+  const out = options.out ?? join(dir, 'reconstructions');
   await missingLevels(out);
   const targets = outputNames(files, mediumOf(model.features).extension).map((file) => join(out, file));
   const there = targets.find((path) => existsSync(path));

@@ -4,7 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, DataError } from './engine/errors.ts';
 import { decodeModel, type ModelFile } from './model/checkpoint.ts';
 import type { EpochRow } from './model/trainer.ts';
@@ -54,6 +54,23 @@ export class RunFolder {
     if (!existsSync(join(dir, 'config.json')))
       throw new CheckpointError(`${dir}: no config.json in it; this is not a run folder of formant`);
     return new RunFolder(dir);
+  }
+
+  /**
+   * A model that plays: a run folder's, or a model file by itself, as the studio page gives one.
+   * @returns the model, what errors call its file, what it is called, and the folder for what it makes
+   * @throws CheckpointError as `open` and decodeModel.
+   */
+  static async playable(
+    path: string,
+  ): Promise<{ file: ModelFile; name: string; title: string; dir: string }> {
+    const info = await stat(path).catch(() => null);
+    if (info?.isFile()) {
+      const file = decodeModel(await readFile(path), path);
+      return { file, name: path, title: basename(path, '.safetensors'), dir: dirname(resolve(path)) };
+    }
+    const folder = await RunFolder.open(path);
+    return { ...(await folder.model()), title: basename(resolve(path)), dir: path };
   }
 
   path(...parts: string[]): string {

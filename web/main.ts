@@ -7,6 +7,7 @@ import { Instrument } from './play/instrument.ts';
 import { playView } from './play/view.ts';
 import type { AdapterInfo } from './protocol.ts';
 import { teachView } from './teach/view.ts';
+import { trainView } from './train/view.ts';
 
 /** What the tabs share. */
 export interface Studio {
@@ -18,6 +19,7 @@ export interface Studio {
 
 const tabs: { name: string; make: (studio: Studio) => HTMLElement }[] = [
   { name: 'Play', make: ({ instrument }) => playView(instrument) },
+  { name: 'Train', make: trainView },
   { name: 'Teach', make: teachView },
 ];
 

@@ -2,6 +2,8 @@
 // The worker tells events of its own accord. Arrays travel by transfer where they are large.
 
 import type { LatentMap } from '../src/model/latentMap.ts';
+import type { ModelKind } from '../src/model/presets.ts';
+import type { EpochRow } from '../src/model/trainer.ts';
 import type { TeachEvent, TeachRequests } from './teach/protocol.ts';
 
 /** The adapter that everything runs on. */
@@ -51,6 +53,60 @@ export interface Sound {
   ms: number;
 }
 
+/** A file of a folder, by its path from the folder's name on. */
+export interface FolderFile {
+  path: string;
+  file: File;
+}
+
+/** What became of a folder of recordings. */
+export interface TrainingData {
+  name: string;
+  train: number;
+  test: number;
+  labels: string[];
+  leftOut: { file: string; reason: string }[];
+  /** Files that are used in spite of a fault. */
+  notes: { file: string; note: string }[];
+}
+
+export interface TrainingSettings {
+  preset: string;
+  model: ModelKind;
+  epochs: number;
+  seed: number;
+  /** Others, as `key=value`, separated by spaces. */
+  others: string;
+}
+
+/** Where the training stands. `elsewhere`: another tab has it, and this one may not touch it. */
+export interface TrainingStatus {
+  state: 'empty' | 'ready' | 'running' | 'paused' | 'finished' | 'failed' | 'elsewhere';
+  data: TrainingData | null;
+  settings: TrainingSettings | null;
+  step: number;
+  steps: number;
+  epoch: number;
+  /** Of the last steps, 0 before the first. */
+  msPerStep: number;
+  /** Why it failed, or what a person should know. */
+  message: string | null;
+  /** Steps that a reload of the page keeps. */
+  kept: number;
+}
+
+/** A step of a training: number, loss, reconstruction, KL, in nats a clip. */
+export type LossRow = [step: number, loss: number, recon: number, kl: number];
+
+/** What a model in training makes of the same z, for each label. */
+export interface Pictures {
+  /** (count, rows, columns) in [0, 1]. */
+  features: Float32Array;
+  count: number;
+  rows: number;
+  columns: number;
+}
+
 /** Each request with what is sent and what comes back. */
 export interface Requests extends TeachRequests {
   /** Opens the adapter. */
@@ -62,6 +118,18 @@ export interface Requests extends TeachRequests {
   sample: { in: { seed: number; label: number | null; index: number; temperature: number }; out: number[] };
   /** A WAV file, 16 bits. */
   wav: { in: { wave: Float32Array; sampleRate: number }; out: Uint8Array<ArrayBuffer> };
+  /** What is kept of a training, with all its rows by events. */
+  trainFind: { in: null; out: TrainingStatus };
+  /** Reads recordings; the run before, and what is kept of it, is given up. */
+  trainRead: { in: { name: string; files: FolderFile[] }; out: TrainingStatus };
+  trainStart: { in: TrainingSettings; out: TrainingStatus };
+  trainPause: { in: null; out: TrainingStatus };
+  trainResume: { in: null; out: TrainingStatus };
+  trainDiscard: { in: null; out: TrainingStatus };
+  /** The model as it is now, a file that every command takes. */
+  trainModel: { in: null; out: Uint8Array<ArrayBuffer> };
+  /** Picture `index` as sound. */
+  trainSound: { in: { index: number }; out: Sound };
 }
 
 export type Kind = keyof Requests;
@@ -71,7 +139,12 @@ export type Event =
   | { event: 'lost'; reason: string }
   /** Another adapter was opened after a loss, and everything is as it was. */
   | { event: 'recovered'; adapter: AdapterInfo }
-  | TeachEvent;
+  | TeachEvent
+  | { event: 'reading'; done: number; total: number }
+  | { event: 'training'; status: TrainingStatus }
+  /** Rows of steps and epochs; `from` takes back those after this step first. */
+  | { event: 'losses'; from: number | null; rows: LossRow[]; epochs: EpochRow[] }
+  | { event: 'pictures'; pictures: Pictures };
 
 export type Request = { [K in Kind]: { id: number; kind: K; body: Requests[K]['in'] } }[Kind];
 

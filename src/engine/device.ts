@@ -18,6 +18,8 @@ export interface OpenDevice {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;
   readonly owned: boolean;
+  /** Its pending promises keep the processor busy, as in Dawn's Node binding. */
+  readonly spins?: boolean;
   /** Called when the engine closes. */
   readonly release?: () => void;
 }

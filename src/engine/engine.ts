@@ -92,7 +92,7 @@ export class Engine {
     this.maxGroups = options.maxGroups ?? maxGroups;
     this.maxBinding = open.device.limits.maxStorageBufferBindingSize;
     this.pipelines = new Pipelines(open.device);
-    this.stream = new Stream(open.device);
+    this.stream = new Stream(open.device, open.spins);
     this.uniforms = new Uniforms(open.device);
     this.#root = new Pool(open.device);
     this.#pool = this.#root;

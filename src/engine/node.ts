@@ -122,6 +122,7 @@ async function request(driver?: string): Promise<OpenDevice | null> {
     const open = await deviceOf(adapter);
     return {
       ...open,
+      spins: true,
       release: () => {
         instance = null;
       },

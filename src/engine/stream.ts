@@ -3,8 +3,8 @@
 // `replay` encodes such a list again: one pass, one submit, the bind groups already made.
 //
 // Waiting: Dawn's Node binding spins the JavaScript thread while a promise is pending, which takes a core from a
-// software adapter. So the stream learns what a capture's replay costs and sleeps through most of the expected
-// time before it asks for the result.
+// software adapter. So the stream learns what a capture's replay costs and, where waiting spins, sleeps through most of the
+// expected time before it asks for the result. A wait in which something was recorded teaches nothing: kernels were compiled in it.
 
 import type { Profiler } from './profile.ts';
 
@@ -40,10 +40,14 @@ export class Stream {
   #busySince = 0;
   #expected = 0;
   #dozedUntil = 0;
+  #recorded = false;
+  readonly #spins: boolean;
   readonly #work = new Map<Cost, number>();
 
-  constructor(device: GPUDevice) {
+  /** @param spins whether a pending promise of the device keeps the processor busy */
+  constructor(device: GPUDevice, spins = false) {
     this.#device = device;
+    this.#spins = spins;
   }
 
   /** Milliseconds that the replays since the last wait are expected to take. */
@@ -57,6 +61,7 @@ export class Stream {
 
   startRecording(): void {
     this.submit();
+    this.#recorded = true;
     this.#recording = [];
   }
 
@@ -103,14 +108,14 @@ export class Stream {
   /** Sleeps until the submitted work is likely to be nearly done. */
   async doze(): Promise<void> {
     const rest = (this.#busySince + this.#expected - performance.now()) * sleepShare;
-    const sleeps = this.#work.size > 0 && rest > shortestSleep;
+    const sleeps = this.#spins && this.#work.size > 0 && rest > shortestSleep;
     if (sleeps) await new Promise((done) => setTimeout(done, rest));
     this.#dozedUntil = sleeps ? performance.now() : 0;
   }
 
   /** The GPU is known to be idle now: learn from how long the work took. */
   settled(): void {
-    if (this.#work.size > 0) {
+    if (this.#work.size > 0 && !this.#recorded) {
       const now = performance.now();
       // Whoever finds the work done on waking has slept too long, and cannot tell by how much.
       const overslept = this.#dozedUntil > 0 && now - this.#dozedUntil < 1;
@@ -122,6 +127,7 @@ export class Stream {
       const scale = took / parts.reduce((sum, { count, ms }) => sum + count * ms, 0);
       for (const { cost, ms } of parts) cost.ms = ms * scale;
     }
+    this.#recorded = false;
     this.#work.clear();
     this.#expected = 0;
   }

@@ -102,14 +102,17 @@ export async function heard(page: Page): Promise<{ samples: Float32Array; rate: 
   return { samples: new Float32Array(bytes.buffer), rate };
 }
 
-/** Takes the device away from the page's worker: the next encoder it asks for is its last. */
-export async function destroyDevice(page: Page): Promise<void> {
-  await page.workers()[0].evaluate(() => {
+/** Takes the device away from the page's worker: the next encoder it asks for, or one so many later, is its last. */
+export async function destroyDevice(page: Page, later = 0): Promise<void> {
+  await page.workers()[0].evaluate((wait) => {
+    let left = wait;
     const { createCommandEncoder } = GPUDevice.prototype;
     GPUDevice.prototype.createCommandEncoder = function (this: GPUDevice, ...given) {
-      GPUDevice.prototype.createCommandEncoder = createCommandEncoder;
-      this.destroy();
+      if (left-- === 0) {
+        GPUDevice.prototype.createCommandEncoder = createCommandEncoder;
+        this.destroy();
+      }
       return createCommandEncoder.apply(this, given);
     };
-  });
+  }, later);
 }

@@ -95,8 +95,8 @@ export function voices(instrument: Instrument): HTMLElement {
     );
     instrument.setZ(z, 'strike', choice.value);
   });
-  instrument.changed.listen(() => {
-    if (instrument.title !== choice.value) choice.value = '';
+  instrument.heard.listen(({ title }) => {
+    if (title !== choice.value) choice.value = '';
   });
   return section;
 }
@@ -213,14 +213,15 @@ export function transport(instrument: Instrument): HTMLElement {
   );
   instrument.moved.listen(() => {
     play.textContent = instrument.player.playing ? 'Stop' : 'Play';
+    play.dataset.sounds = `${instrument.player.begun}`;
   });
   const save = el('button', { type: 'button', click: () => saveWav(instrument) }, 'Save WAV');
   return el('div', { class: 'transport', role: 'group', 'aria-label': 'Transport' }, play, loop, save);
 }
 
-async function saveWav({ sound, client, model, label, title }: Instrument): Promise<void> {
+async function saveWav({ sound, client, model }: Instrument): Promise<void> {
   if (!sound || !model) return;
-  const { wave, sampleRate } = sound;
+  const { wave, sampleRate, label, title } = sound;
   const bytes = await client.ask('wav', { wave, sampleRate });
   const said = label >= 0 ? `${model.labels[label]}_` : '';
   const name = model.name.replace(/\.safetensors$/, '');

@@ -17,7 +17,7 @@ const morphSteps = 201;
 export class Instrument {
   readonly changed = new Signal();
   readonly opened = new Signal<ModelSummary>();
-  readonly heard = new Signal<Sound>();
+  readonly heard = new Signal<NonNullable<Instrument['sound']>>();
   readonly moved = new Signal();
   /** Requests that could not be answered, in a sentence. */
   readonly failed = new Signal<string>();
@@ -25,10 +25,9 @@ export class Instrument {
   readonly client: Client;
   model: ModelSummary | null = null;
   point: Point = { z: [], label: null };
-  sound: Sound | null = null;
+  /** The last sound that was made, and what files of it are called. */
+  sound: (Sound & { title: string; label: number }) | null = null;
   loop = false;
-  /** What the present point is called, for files. */
-  title = 'sound';
   readonly #make: (point: Point) => Promise<Sound | null>;
 
   constructor(client: Client) {
@@ -56,7 +55,7 @@ export class Instrument {
     const { model, player } = this;
     if (!model) return;
     this.point = point;
-    this.title = title;
+    const { label } = this;
     this.changed.tell();
     try {
       // The audio device may only be opened while a click or key is handled: now.
@@ -64,8 +63,8 @@ export class Instrument {
       const sound = await this.#make(point);
       await ready;
       if (!sound || this.model !== model) return;
-      this.sound = sound;
-      this.heard.tell(sound);
+      this.sound = { ...sound, title, label };
+      this.heard.tell(this.sound);
       if (attack === 'strike' || (attack === 'follow' && !player.playing))
         await player.play(sound.wave, sound.sampleRate, this.loop);
       else if (attack === 'follow') await player.swap(sound.wave, sound.sampleRate, this.loop);
@@ -146,7 +145,7 @@ export class Instrument {
   async strike(): Promise<void> {
     const { sound, player, model } = this;
     if (!model) return;
-    if (!sound) return this.set(this.point, 'strike', this.title);
+    if (!sound) return this.set(this.point, 'strike');
     await player.play(sound.wave, sound.sampleRate, this.loop);
   }
 }

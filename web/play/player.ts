@@ -12,6 +12,8 @@ const pause = 0.12;
 export class Player {
   /** Samples into the newest sound, -1 when nothing sounds. */
   position = -1;
+  /** Sounds that were begun. */
+  begun = 0;
   readonly #moved: () => void;
   #open: Promise<{ context: AudioContext; node: AudioWorkletNode }> | null = null;
 
@@ -57,6 +59,8 @@ export class Player {
   async #send(message: PlayerMessage, rate: number): Promise<void> {
     await this.ready(rate);
     (await this.#open)?.node.port.postMessage(message);
+    if ('play' in message) this.begun++;
+    this.#moved();
   }
 
   async #start(rate: number): Promise<{ context: AudioContext; node: AudioWorkletNode }> {

@@ -1,14 +1,16 @@
 // The studio's worker: it owns the engine and everything on it, so that the page only draws. Requests that use the engine
-// go one after the other. A lost device is opened again, what was on it is built again from the files kept here, and the
-// request that met the loss is repeated.
+// go one after the other. A lost device is opened again (device.ts), what was on it is built again from the files kept here,
+// and the request that met the loss is repeated. Training and teaching are read with the first request of their tabs: who
+// plays needs none of them.
 
 import { encodeWav } from '../../src/audio/wav.ts';
-import { Engine } from '../../src/engine/engine.ts';
 import { DeviceError } from '../../src/engine/errors.ts';
 import { priorNoise } from '../../src/model/sampling.ts';
-import type { AdapterInfo, Event, Kind, Request, Requests } from '../protocol.ts';
+import type { Event, Kind, Request, Requests } from '../protocol.ts';
 import type { TeachRequests } from '../teach/protocol.ts';
+import { adapterOf, Device } from './device.ts';
 import type { Teaching } from './teach.ts';
+import type { Training } from './training.ts';
 import { Voice } from './voice.ts';
 
 const scope = globalThis as unknown as {
@@ -16,89 +18,47 @@ const scope = globalThis as unknown as {
   onmessage: (event: MessageEvent<Request>) => void;
 };
 const tell = (event: Event) => scope.postMessage(event);
+const device = new Device(tell);
 
-let engine: Promise<Engine> | null = null;
 let voice: Voice | null = null;
+let trains: Promise<Training> | null = null;
+let teaches: Promise<Teaching> | null = null;
+device.onReplaced.push(async (engine) => {
+  voice = voice?.on(engine) ?? null;
+  (await teaches)?.move(engine);
+});
 
-async function openEngine(): Promise<Engine> {
-  const opened = await Engine.open();
-  opened.onLost = (reason) => {
-    tell({ event: 'lost', reason });
-    recover(opened);
+function training(): Promise<Training> {
+  trains ??= import('./training.ts').then((code) => new code.Training(device, tell));
+  return trains;
+}
+
+function teaching(): Promise<Teaching> {
+  const lent = {
+    playing: () => voice,
+    withEngine: device.withEngine.bind(device),
+    inTurn: device.inTurn.bind(device),
+    tell,
   };
-  return opened;
-}
-
-/** Replaces an engine whose device is gone; once for each, however many requests met the loss. */
-const recovering = new WeakMap<Engine, Promise<Engine>>();
-function recover(lost: Engine): Promise<Engine> {
-  const known = recovering.get(lost);
-  if (known) return known;
-  const again = (async () => {
-    lost.close();
-    const opened = await openEngine();
-    voice = voice?.on(opened) ?? null;
-    (await teaching)?.move(opened);
-    tell({ event: 'recovered', adapter: adapterOf(opened) });
-    return opened;
-  })();
-  recovering.set(lost, again);
-  engine = again;
-  // An adapter that cannot be had now may be had at the next request.
-  again.catch(() => {
-    engine = null;
-  });
-  return again;
-}
-
-function adapterOf({ adapter: { name, software } }: Engine): AdapterInfo {
-  return { name, software };
-}
-
-async function current(): Promise<Engine> {
-  engine ??= openEngine();
-  try {
-    return await engine;
-  } catch (error) {
-    engine = null;
-    throw error;
-  }
-}
-
-/** Runs a body with the engine; again, on another device, where it was lost meanwhile. */
-async function withEngine<T>(body: (engine: Engine) => Promise<T>): Promise<T> {
-  const now = await current();
-  try {
-    return await body(now);
-  } catch (error) {
-    if (!(await now.wasLost())) throw error;
-    return body(await recover(now));
-  }
-}
-
-/** Read with the first request of the Teach tab: playing needs none of it. */
-let teaching: Promise<Teaching> | null = null;
-function teach(): Promise<Teaching> {
-  const lent = { playing: () => voice, withEngine, inTurn, tell };
-  teaching ??= import('./teach.ts').then(({ Teaching }) => new Teaching(lent));
-  return teaching;
+  teaches ??= import('./teach.ts').then((code) => new code.Teaching(lent));
+  return teaches;
 }
 
 /** What each request does. */
 const handlers: {
   [K in Exclude<Kind, keyof TeachRequests>]: (body: Requests[K]['in']) => Promise<Requests[K]['out']>;
 } = {
-  open: async () => adapterOf(await current()),
+  open: () => device.run(async (engine) => adapterOf(engine)),
   load: ({ bytes, name }) =>
-    withEngine(async (now) => {
-      const read = Voice.read(now, new Uint8Array(bytes), name);
+    device.run(async (engine) => {
+      const read = Voice.read(engine, new Uint8Array(bytes), name);
       const summary = await read.summary();
       voice?.dispose();
       voice = read;
       return summary;
     }),
   sound: (point) =>
-    withEngine(async () => {
+    device.run(async () => {
       if (!voice) throw new DeviceError('sound: no model is loaded; open one first');
       return voice.sound(point);
     }),
@@ -107,7 +67,23 @@ const handlers: {
     return Array.from(priorNoise(seed, label, index, latent), (v) => v * temperature);
   },
   wav: async ({ wave, sampleRate }) => encodeWav(wave, sampleRate) as Uint8Array<ArrayBuffer>,
+  trainFind: async () => (await training()).find(),
+  trainRead: async ({ name, files }) => (await training()).read(name, files),
+  trainStart: async (settings) => (await training()).start(settings),
+  trainPause: async () => (await training()).pause(),
+  trainResume: async () => (await training()).resume(),
+  trainDiscard: async () => (await training()).discard(),
+  trainModel: async () => (await training()).model(),
+  trainSound: async ({ index }) => (await training()).sound(index),
 };
+
+type Handler = (body: unknown) => Promise<Requests[Kind]['out']>;
+
+function answer(kind: Kind, body: unknown): Promise<Requests[Kind]['out']> {
+  if (kind in handlers) return (handlers as Record<string, Handler>)[kind](body);
+  const taught = async () => ((await teaching()).handlers as unknown as Record<string, Handler>)[kind](body);
+  return device.inTurn(taught);
+}
 
 /** The arrays of an answer that move to the page instead of being copied. */
 function buffersOf(result: unknown): Transferable[] {
@@ -118,22 +94,8 @@ function buffersOf(result: unknown): Transferable[] {
   return [...new Set(views.map((view) => view.buffer as ArrayBuffer))];
 }
 
-let turn: Promise<unknown> = Promise.resolve();
-
-/** Runs a body when all before it are done, whether well or not. */
-function inTurn<T>(body: () => Promise<T>): Promise<T> {
-  const done = turn.then(body);
-  turn = done.catch(() => undefined);
-  return done;
-}
-
-async function answer(kind: Kind, body: unknown): Promise<Requests[Kind]['out']> {
-  const all = kind in handlers ? handlers : (await teach()).handlers;
-  return (all as Record<Kind, (body: unknown) => Promise<Requests[Kind]['out']>>)[kind](body);
-}
-
 scope.onmessage = ({ data: { id, kind, body } }) => {
-  inTurn(() => answer(kind, body)).then(
+  answer(kind, body).then(
     (result) => scope.postMessage({ id, result }, buffersOf(result)),
     ({ name, message }: Error) => scope.postMessage({ id, error: { name, message } }),
   );
