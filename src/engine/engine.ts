@@ -8,10 +8,12 @@ import { Capture, type Feed } from './capture.ts';
 import { type AdapterSummary, adoptDevice, type OpenDevice, openDevice } from './device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
 import { maxGroups, Pipelines } from './kernel.ts';
+import { Memory } from './memory.ts';
 import { CaptureNotes } from './notes.ts';
 import { Plan } from './plan.ts';
-import { largestBuffer, Pool, usage } from './pool.ts';
+import { Pool } from './pool.ts';
 import { Profiler } from './profile.ts';
+import { Staging } from './staging.ts';
 import { Stream } from './stream.ts';
 import {
   checkShape,
@@ -19,7 +21,7 @@ import {
   checkValues,
   type HostArray,
   type Shape,
-  Storage,
+  type Storage,
   shapeText,
   sizeOf,
   Tensor,
@@ -72,12 +74,9 @@ export class Engine {
   /** Called once if the device is lost, with the reason. */
   onLost: ((reason: string) => void) | null = null;
   readonly #open: OpenDevice;
-  readonly #root: Pool;
-  #pool: Pool;
-  #feeds: Feed[] | null = null;
-  #scopes: Set<Storage>[] = [];
+  readonly #memory: Memory;
   readonly #constants = new Map<string, Tensor>();
-  readonly #staging = new Map<number, GPUBuffer[]>();
+  readonly #staging: Staging;
   #error: string | null = null;
   #lost: string | null = null;
   #closed = false;
@@ -94,8 +93,8 @@ export class Engine {
     this.pipelines = new Pipelines(open.device);
     this.stream = new Stream(open.device, open.spins);
     this.uniforms = new Uniforms(open.device);
-    this.#root = new Pool(open.device);
-    this.#pool = this.#root;
+    this.#memory = new Memory(open.device);
+    this.#staging = new Staging(open.device);
     open.device.addEventListener('uncapturederror', this.#onError);
     open.device.lost.then((info) => {
       if (this.#closed) return;
@@ -146,9 +145,7 @@ export class Engine {
 
   /** Bytes of GPU buffers that exist: pool, uniforms, staging. */
   get bytes(): number {
-    let sum = this.#root.bytes + this.uniforms.bytes;
-    for (const list of this.#staging.values()) for (const b of list) sum += b.size;
-    return sum;
+    return this.#memory.bytes + this.uniforms.bytes + this.#staging.bytes;
   }
 
   /** An uninitialised tensor in the current scope. */
@@ -185,7 +182,7 @@ export class Engine {
       this.device.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
     };
     write();
-    this.#feeds?.push(write);
+    this.#memory.feeds?.push(write);
     return t;
   }
 
@@ -194,7 +191,7 @@ export class Engine {
     let t = this.#constants.get(key);
     if (!t) {
       const { data, shape } = make();
-      t = new Tensor(this, shape, new Storage(this.#root.acquire(4 * data.length, true)));
+      t = new Tensor(this, shape, this.#memory.persistent(4 * data.length));
       this.#submitIfUsed(t);
       this.upload(t, data);
       this.#constants.set(key, t);
@@ -207,7 +204,7 @@ export class Engine {
     this.check();
     this.#refuseForeign('write', t);
     checkValues('write: given', data, t.shape);
-    if (this.#feeds)
+    if (this.#memory.feeds)
       throw new DeviceError('write: inside a captured step a write would not be repeated; use engine.feed');
     this.#submitIfUsed(t);
     this.upload(t, data);
@@ -226,33 +223,9 @@ export class Engine {
         'read: nothing can be read while a step is being captured; return the tensor instead',
       );
     for (const t of tensors) this.#refuseForeign('read', t);
-    const total = tensors.reduce((n, t) => n + 4 * t.size, 0);
-    const staging = this.#takeStaging(total);
     // Asked for before the encoder: parameters are uploaded at their first use, which may submit.
-    const buffers = tensors.map((t) => t.storage.block.buffer);
-    const encoder = this.stream.encoder();
-    let at = 0;
-    for (const [i, t] of tensors.entries()) {
-      encoder.copyBufferToBuffer(buffers[i], t.offset, staging, at, 4 * t.size);
-      at += 4 * t.size;
-    }
-    this.stream.submit();
-    await this.stream.doze();
-    await staging.mapAsync(1, 0, total).catch((error: Error) => {
-      this.check();
-      throw new DeviceError(`read: ${error.message}`);
-    });
-    this.stream.settled();
-    const all = staging.getMappedRange(0, total).slice(0);
-    staging.unmap();
-    this.#staging.get(staging.size)?.push(staging);
-    this.check();
-    at = 0;
-    return tensors.map((t) => {
-      const values = new Float32Array(all, at, t.size);
-      at += 4 * t.size;
-      return values;
-    });
+    const sources = tensors.map((t) => ({ buffer: t.storage.block.buffer, offset: t.offset, size: t.size }));
+    return this.#staging.read(this.stream, sources, () => this.check());
   }
 
   /**
@@ -287,18 +260,7 @@ export class Engine {
    * @throws ShapeError if the function returns a promise.
    */
   scope<T>(body: () => T): T {
-    const inside = new Set<Storage>();
-    this.#scopes.push(inside);
-    try {
-      const result = body();
-      checkSynchronous('scope', result);
-      const outer = this.#scopes.at(-2);
-      for (const storage of storagesIn(result)) if (inside.delete(storage)) outer?.add(storage);
-      return result;
-    } finally {
-      this.#scopes.pop();
-      for (const storage of inside) this.release(storage);
-    }
+    return this.#memory.scope(body, (storage) => this.release(storage));
   }
 
   /** Runs a synchronous function without recording gradients. @throws ShapeError if it returns a promise. */
@@ -335,32 +297,25 @@ export class Engine {
 
   /** Buffers of their own for state that lives until the engine closes or `release`. @internal */
   persistent(bytes: number): Storage {
-    const block = this.#root.acquire(bytes, true);
-    if (block.lastUse === this.stream.serial) this.stream.submit();
-    return new Storage(block);
+    const storage = this.#memory.persistent(bytes);
+    if (storage.block.lastUse === this.stream.serial) this.stream.submit();
+    return storage;
   }
 
   /** Gives a storage back to its pool; nothing if it was given back before. @internal */
   release(storage: Storage): void {
-    for (const scope of this.#scopes) scope.delete(storage);
+    this.#memory.forget(storage);
     const block = storage.take();
     if (block && !this.#closed) Pool.release(block);
   }
 
   /** Used by Capture: allocate from a pool of its own, outside the caller's scopes, and collect feeds. @internal */
   enterCapture(): { pool: Pool; feeds: Feed[]; notes: CaptureNotes; leave: () => void } {
-    const scopes = this.#scopes;
-    const pool = this.#root.fork();
-    const feeds: Feed[] = [];
-    this.#scopes = [];
-    this.#pool = pool;
-    this.#feeds = feeds;
+    const { pool, feeds, leave: back } = this.#memory.enterCapture();
     const notes = new CaptureNotes();
     this.notes = notes;
     const leave = () => {
-      this.#scopes = scopes;
-      this.#pool = this.#root;
-      this.#feeds = null;
+      back();
       this.notes = null;
     };
     return { pool, feeds, notes, leave };
@@ -395,9 +350,9 @@ export class Engine {
     this.#closed = true;
     this.device.removeEventListener('uncapturederror', this.#onError);
     if (this.#lost === null) this.stream.submit();
-    this.#root.close();
+    this.#memory.close();
     this.uniforms.close();
-    for (const list of this.#staging.values()) for (const b of list) b.destroy();
+    this.#staging.close();
     // Not before the adapter is idle: lavapipe crashed in 6 of 100 processes that destroyed it in the middle of work.
     const end = () => {
       if (this.#open.owned) this.device.destroy();
@@ -407,9 +362,7 @@ export class Engine {
   }
 
   #allocate(shape: Shape, fresh: boolean): Tensor {
-    const storage = new Storage(this.#pool.acquire(4 * sizeOf(shape), fresh));
-    this.#scopes.at(-1)?.add(storage);
-    return new Tensor(this, shape, storage);
+    return new Tensor(this, shape, this.#memory.allocate(4 * sizeOf(shape), fresh));
   }
 
   #submitIfUsed(t: Tensor): void {
@@ -419,25 +372,4 @@ export class Engine {
   #refuseForeign(where: string, t: Tensor): void {
     if (t.engine !== this) throw new DeviceError(`${where}: a tensor ${t} of another engine; ask that one`);
   }
-
-  #takeStaging(bytes: number): GPUBuffer {
-    const most = largestBuffer(this.device);
-    if (bytes > most)
-      throw new DeviceError(
-        `read: ${bytes} bytes at once, this device allows ${most}; read fewer tensors at once`,
-      );
-    const size = Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(256, bytes))));
-    const list = this.#staging.get(size) ?? [];
-    this.#staging.set(size, list);
-    return (
-      list.pop() ?? this.device.createBuffer({ label: 'staging', size, usage: usage.mapRead | usage.copyDst })
-    );
-  }
-}
-
-function* storagesIn(value: unknown): Generator<Storage> {
-  if (value instanceof Tensor) yield value.storage;
-  else if (Array.isArray(value)) for (const v of value) yield* storagesIn(v);
-  else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
-    for (const v of Object.values(value)) yield* storagesIn(v);
 }

@@ -126,8 +126,10 @@ test('an expected time that was spoilt shrinks again, also where two captures sh
   await engine.read(run());
   expect(costs.size).toBe(2);
   for (const cost of costs) cost.ms = 100;
-  for (let i = 0; i < 10; i++) await engine.read(run());
+  const longest = () => Math.max(...[...costs].map(({ ms }) => ms));
+  // On a busy machine a wait is long at times; a spoilt estimate that confirms itself is so a hundred times.
+  for (let i = 0; i < 100 && longest() >= 20; i++) await engine.read(run());
   stream.replay = replay;
-  for (const cost of costs) expect(cost.ms).toBeLessThan(20);
+  expect(longest()).toBeLessThan(20);
   for (const capture of twice) capture.dispose();
 });
