@@ -129,12 +129,15 @@ export function firstExamples(split: Split, most: number): Split {
   return most >= split.count ? split : examplesAt(split, [...Array(most).keys()]);
 }
 
-/** At most `most` examples of a split, spread over all of it. */
-export function spread(split: Split, most: number): Split {
-  if (most >= split.count) return split;
-  const at = Array.from({ length: most }, (_, i) => Math.floor((i * split.count) / most));
-  return examplesAt(split, at);
+/** At most `most` of `count` places, evenly apart from the first on. */
+export function evenly(count: number, most: number): number[] {
+  const n = Math.min(most, count);
+  return Array.from({ length: n }, (_, i) => Math.floor((i * count) / n));
 }
+
+/** At most `most` examples of a split, evenly apart. */
+export const spread = (split: Split, most: number): Split =>
+  most >= split.count ? split : examplesAt(split, evenly(split.count, most));
 
 /**
  * The same examples with labels and speakers counted as a model does; it may not know every speaker.

@@ -5,7 +5,7 @@ import type { Engine } from '../engine/engine.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
 import { type Chunk, inChunks } from './chunks.ts';
-import { conditionsOf, type Dataset, type Split } from './dataset.ts';
+import { conditionsOf, type Dataset, evenly, type Split } from './dataset.ts';
 import type { Vae } from './vae.ts';
 
 /** Examples that are placed, and decoded samples, at most. */
@@ -22,8 +22,7 @@ export interface Snapshot {
 /** The split that is placed, the test split where there is one, and which of its examples, evenly apart. */
 export function snapshotPoints({ test, train }: Dataset): { split: Split; indices: number[] } {
   const split = test ?? train;
-  const n = Math.min(mostPoints, split.count);
-  return { split, indices: Array.from({ length: n }, (_, i) => Math.floor((i * split.count) / n)) };
+  return { split, indices: evenly(split.count, mostPoints) };
 }
 
 /** Where a model puts examples: mu, (indices, latent) row-major. */

@@ -9,6 +9,7 @@ import { labelSamples, spoken } from '../figures/samples.ts';
 import { reconstructed, shownSplit, type View, variedExamples } from '../figures/view.ts';
 import { readHistory } from '../history.ts';
 import { mediumOf } from '../medium.ts';
+import { evenly } from '../model/dataset.ts';
 import { type Assessment, type ExampleFigures, examine } from '../model/evaluate.ts';
 import { isImage } from '../model/inputs.ts';
 import type { EpochRow } from '../model/trainer.ts';
@@ -59,9 +60,6 @@ export interface Content {
 
 const most = { sounds: 64, anomalies: 8, frames: 20, labels: 20 };
 
-const evenly = <T>(all: readonly T[], n: number): T[] =>
-  all.length <= n ? [...all] : Array.from({ length: n }, (_, i) => all[Math.floor((i * all.length) / n)]);
-
 /** @param data of the view @throws CheckpointError if the run's history is damaged. */
 export async function gatherContent(run: OpenRun, view: View): Promise<Content> {
   const { data, file } = view;
@@ -73,7 +71,8 @@ export async function gatherContent(run: OpenRun, view: View): Promise<Content> 
   const order = [...examples.keys()].sort((a, b) => examples[b].negElbo - examples[a].negElbo);
   const worst = order.slice(0, most.anomalies);
   const placed = await placedExamples(view);
-  const playable = isImage(file.features) ? placed.indices : evenly(placed.indices, most.sounds);
+  const played = isImage(file.features) ? Number.POSITIVE_INFINITY : most.sounds;
+  const playable = evenly(placed.indices.length, played).map((i) => placed.indices[i]);
   const chosen = variedExamples(shown);
   const wanted = [...new Set([...playable, ...chosen, ...worst])];
   const { items, recorded } = await makeItems(run, view, wanted, examples, store);

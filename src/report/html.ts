@@ -27,6 +27,10 @@ export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(strings.map((text, i) => text + (i < parts.length ? written(parts[i]) : '')).join(''));
 }
 
+/** A file's name that may break behind its separators, so that a narrow column does not break it in mid-word. */
+export const breakable = (name: string): Html =>
+  new Html(escapeHtml(name).replace(/[_/-]+(?=[^_/-])/g, (gap) => `${gap}<wbr>`));
+
 /** Text that is HTML, SVG, a style sheet or a script already. */
 export const trusted = (text: string): Html => new Html(text);
 

@@ -7,7 +7,7 @@ import { lossChart } from '../plot/lossChart.ts';
 import { encodePng } from '../plot/raster.ts';
 import { element } from '../plot/svg.ts';
 import type { Content } from './content.ts';
-import { dataUri, type Html, html, type Part, trusted } from './html.ts';
+import { breakable, dataUri, type Html, html, type Part, trusted } from './html.ts';
 import { errorText, itemFacts, labelName } from './map.ts';
 import { tileHtml } from './tiles.ts';
 
@@ -35,7 +35,7 @@ export function reconstructionSection(content: Content): Html {
     return pair(
       content,
       i,
-      html`<strong>${label === null ? printable(name) : printable(label)}</strong>${errorText(items[i])}`,
+      html`<strong>${label === null ? breakable(printable(name)) : printable(label)}</strong>${errorText(items[i])}`,
     );
   });
   return section(
@@ -117,7 +117,7 @@ export function anomalySection(content: Content): Html {
   const { anomalies, items, split } = content;
   const list = anomalies.map((i) => {
     const facts = itemFacts(items[i], labelName(content)).map(([name, value]) => html`${name} ${value}<br>`);
-    return pair(content, i, html`<strong>${printable(items[i].name)}</strong>${facts}`);
+    return pair(content, i, html`<strong>${breakable(printable(items[i].name))}</strong>${facts}`);
   });
   return section(
     'anomalies',

@@ -3,7 +3,7 @@
 import { decode } from 'fast-png';
 import { describe, expect, test } from 'vitest';
 import { decodeWav } from '../../src/audio/wav.ts';
-import { html, json, trusted } from '../../src/report/html.ts';
+import { breakable, html, json, trusted } from '../../src/report/html.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { smallContent } from './content.ts';
 import { hostile } from './hostile.ts';
@@ -19,6 +19,11 @@ describe('html', () => {
     expect(part.text).toBe('<i>&lt;&amp;&gt;&quot;&#39;</i>');
     expect(html`${[part, 3, null, false, 'a']}${trusted('<b>')}`.text).toBe(`${part.text}3a<b>`);
     expect(html`${'a\u0000b\ud800'}`.text).toBe('a\ufffdb\ufffd');
+  });
+
+  test('a name may break behind its separators alone, and stays text', () => {
+    expect(html`${breakable('6_jackson_0.wav')}`.text).toBe('6_<wbr>jackson_<wbr>0.wav');
+    expect(breakable('_a--b/<i>_').text).toBe('_<wbr>a--<wbr>b/<wbr>&lt;i&gt;_');
   });
 
   test('JSON in a script cannot end it', () => {
