@@ -19,7 +19,7 @@ export default defineConfig({
           ...everywhere,
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/chromium/**'],
+          exclude: ['test/chromium/**', 'test/packed/**'],
           pool: 'forks',
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
