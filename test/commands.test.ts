@@ -238,7 +238,7 @@ describe('bad input: one clear line, the right code, nothing overwritten', () =>
       'a folder without sound',
       () => ['train', '--data', join(root, 'test', 'golden')],
       1,
-      /no \.wav file.*\.safetensors/,
+      /no \.wav or \.mp3 file.*\.safetensors/,
     ],
     [
       'a file that is no WAV',
