@@ -6,8 +6,6 @@ import { el } from './dom.ts';
 import { Instrument } from './play/instrument.ts';
 import { playView } from './play/view.ts';
 import type { AdapterInfo } from './protocol.ts';
-import { teachView } from './teach/view.ts';
-import { trainView } from './train/view.ts';
 
 /** What the tabs share. */
 export interface Studio {
@@ -17,10 +15,11 @@ export interface Studio {
   go(tab: string): void;
 }
 
-const tabs: { name: string; make: (studio: Studio) => HTMLElement }[] = [
-  { name: 'Play', make: ({ instrument }) => playView(instrument) },
-  { name: 'Train', make: trainView },
-  { name: 'Teach', make: teachView },
+/** The code of the other tabs is read when they are first shown. */
+const tabs: { name: string; make: (studio: Studio) => Promise<HTMLElement> }[] = [
+  { name: 'Play', make: async ({ instrument }) => playView(instrument) },
+  { name: 'Train', make: async (studio) => (await import('./train/view.ts')).trainView(studio) },
+  { name: 'Teach', make: async (studio) => (await import('./teach/view.ts')).teachView(studio) },
 ];
 
 const shippedModel = 'digits.safetensors';
@@ -52,6 +51,19 @@ function showNoGpu(reason: string): void {
   find('panels').replaceChildren(notice);
 }
 
+/** Makes a tab's view, once; again at its next showing where its code could not be read. */
+async function fill(panel: HTMLElement, make: () => Promise<HTMLElement>): Promise<void> {
+  if (panel.dataset.made === 'yes') return;
+  panel.dataset.made = 'yes';
+  try {
+    panel.replaceChildren(await make());
+  } catch (error) {
+    panel.dataset.made = 'no';
+    const message = `This tab could not be loaded (${(error as Error).message}); choose it again.`;
+    panel.replaceChildren(el('p', { class: 'fault', role: 'alert' }, message));
+  }
+}
+
 /** Tabs as the ARIA pattern has them: arrows go from one to the next. */
 function makeTabs(studio: Omit<Studio, 'go'>): Studio {
   const whole: Studio = { ...studio, go: (name) => show(tabs.findIndex((tab) => tab.name === name)) };
@@ -78,7 +90,7 @@ function makeTabs(studio: Omit<Studio, 'go'>): Studio {
       buttons[i].setAttribute('aria-selected', `${i === at}`);
       buttons[i].tabIndex = i === at ? 0 : -1;
     });
-    if (panels[at].childElementCount === 0) panels[at].append(tabs[at].make(whole));
+    fill(panels[at], () => tabs[at].make(whole));
     if (focus) buttons[at].focus();
   };
   find('tabs').replaceChildren(...buttons);

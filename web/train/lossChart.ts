@@ -1,5 +1,5 @@
 // The losses of a run: every step as a thin line, its running mean as a thick one, and the test split's value after each
-// epoch as a dot. The scale holds what is shown, without the first steps' fall once there are enough others.
+// epoch as a dot.
 
 import { el, sizedCanvas, styleOf } from '../dom.ts';
 import type { LossRow } from '../protocol.ts';
@@ -40,11 +40,10 @@ function draw(
     context.fillText('The loss will be drawn here.', left, height / 2);
     return;
   }
-  const values = [
-    ...rows.slice(Math.floor(rows.length / 20)).map((row) => row[1]),
-    ...tests.map((t) => t.value),
-  ];
-  let [low, high] = [Math.min(...values), Math.max(...values)];
+  let [low, high] = rangeOf(
+    rows.map((row) => row[1]),
+    tests.map((t) => t.value),
+  );
   const margin = 0.06 * (high - low || 1);
   [low, high] = [low - margin, high + margin];
   const x = (step: number) => left + ((width - left - 10) * step) / Math.max(steps, 1);
@@ -72,6 +71,14 @@ function draw(
     context.arc(x(step), y(value), 2.6, 0, 2 * Math.PI);
     context.fill();
   }
+}
+
+/** What the scale holds: the second half of the run, and most of the first, so that the first fall does not flatten the rest. */
+function rangeOf(losses: readonly number[], tests: readonly number[]): [number, number] {
+  const late = [...losses.slice(losses.length >> 1), ...tests.slice(tests.length >> 1)];
+  const early = [...losses.slice(0, losses.length >> 1), ...tests].sort((a, b) => a - b);
+  const most = early[Math.floor(0.8 * (early.length - 1))];
+  return [Math.min(...late, early[0]), Math.max(...late, most)];
 }
 
 function drawScale(

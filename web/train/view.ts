@@ -11,6 +11,12 @@ import { folderInput } from './folderInput.ts';
 import { lossChart } from './lossChart.ts';
 import { pictureGrid } from './pictures.ts';
 
+/** Asks before a run is given up, where there is one. */
+const givesUp = (status: TrainingStatus | null) =>
+  !status ||
+  status.step === 0 ||
+  window.confirm(`Give up this run of ${status.step} steps? Its model is gone, unless you downloaded it.`);
+
 const plural = (n: number, one: string) => `${n.toLocaleString('en-US')} ${one}${n === 1 ? '' : 's'}`;
 
 export function trainView(studio: Studio): HTMLElement {
@@ -30,15 +36,17 @@ export function trainView(studio: Studio): HTMLElement {
     }
   };
   const progress = el('p', { role: 'status', class: 'soft', id: 'reading' });
-  const folder = folderInput(
-    (chosen) => act(() => client.ask('trainRead', chosen)).finally(() => progress.replaceChildren()),
-    tell,
-  );
+  const folder = folderInput((chosen) => {
+    if (givesUp(run.status()))
+      act(() => client.ask('trainRead', chosen)).finally(() => progress.replaceChildren());
+  }, tell);
   client.on('reading', ({ done, total }) => {
     progress.textContent = `reading ${done} of ${total}`;
   });
   const about = el('div', { id: 'recordings' });
-  const form = settingsForm((settings) => act(() => client.ask('trainStart', settings)));
+  const form = settingsForm((settings) => {
+    if (givesUp(run.status())) act(() => client.ask('trainStart', settings));
+  });
   const run = runPanel(studio, act);
   const elsewhere = el(
     'div',
@@ -195,7 +203,7 @@ function runPanel({ client, instrument, go }: Studio, act: (ask: () => Promise<u
   );
   const discard = el(
     'button',
-    { type: 'button', click: () => act(() => client.ask('trainDiscard', null)) },
+    { type: 'button', click: () => givesUp(status) && act(() => client.ask('trainDiscard', null)) },
     'Discard',
   );
   const buttons = el('div', { class: 'row', role: 'group', 'aria-label': 'Run' }, pause, play, save, discard);
@@ -237,7 +245,7 @@ function runPanel({ client, instrument, go }: Studio, act: (ask: () => Promise<u
     if (!runs) pictures.clear();
     redraw();
   };
-  return { element, show };
+  return { element, show, status: () => status };
 }
 
 const factsOf = ({ epoch, train, test, seconds }: EpochRow) =>
