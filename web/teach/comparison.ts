@@ -67,6 +67,7 @@ function pane(session: Session, what: What) {
       picture = spectrogram(next);
       redraw();
     }
+    canvas.classList.toggle('stale', !next);
     const mse = take && what !== 'take' ? take[what] : null;
     error.textContent =
       mse !== null && state ? `off by ${(state.dynamicRange * Math.sqrt(mse)).toFixed(1)} dB` : '';

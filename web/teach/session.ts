@@ -206,7 +206,7 @@ export class Session {
     if (this.locked || !this.instrument.model) return;
     await this.#trying(async () => {
       const own = this.instrument.model?.name === shipped.model;
-      const replay = own ? await fetchBytes(shipped.replay) : null;
+      const replay = own ? await bytesOf(shipped.replay) : null;
       this.state = await this.client.ask('teachOpen', { replay });
       this.#next();
       this.choose(this.takes.at(-1)?.id ?? null);
@@ -294,7 +294,7 @@ export class Session {
   }
 }
 
-async function fetchBytes(name: string): Promise<ArrayBuffer> {
+async function bytesOf(name: string): Promise<ArrayBuffer> {
   const answer = await fetch(name);
   if (!answer.ok) throw new Error(`${name}: the server says ${answer.status}; load the page again`);
   return answer.arrayBuffer();

@@ -4,20 +4,16 @@
 // first model, so nothing of it stays. All that must survive a lost device is kept here, outside of it.
 
 import { type FeatureSettings, frameCount } from '../../src/audio/features.ts';
-import { featuresToWaves } from '../../src/audio/inverse.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { DataError } from '../../src/engine/errors.ts';
 import type { HostArray } from '../../src/engine/tensor.ts';
 import { Adaptation, type AdaptSettings } from '../../src/model/adapt.ts';
-import { buildModel, encodeModel, type ModelFile } from '../../src/model/checkpoint.ts';
-import { inChunks } from '../../src/model/chunks.ts';
-import { type Dataset, exampleOf, type Split } from '../../src/model/dataset.ts';
+import type { ModelFile } from '../../src/model/checkpoint.ts';
+import type { Split } from '../../src/model/dataset.ts';
 import { exampleShape } from '../../src/model/inputs.ts';
-import { latentMap } from '../../src/model/latentMap.ts';
-import { Takes } from '../../src/model/takes.ts';
-import type { Vae } from '../../src/model/vae.ts';
 import type { Sound } from '../protocol.ts';
-import type { Change, Comparison, Lesson, Picture, TakeInfo, Version } from '../teach/protocol.ts';
+import type { Change, Comparison, Lesson, TakeInfo, Version } from '../teach/protocol.ts';
+import { BeforeAndNow } from './beforeAndNow.ts';
 import type { HeardTake } from './teachHear.ts';
 
 /** A round. The moving average smooths what few takes would shake. */
@@ -70,7 +66,7 @@ export class Teacher {
   #fresh = false;
   /** The round under way, and the error on the person's held-out takes that it began with. */
   #round: { adaptation: Adaptation; first: number } | null = null;
-  #models: Record<Version, Vae> | null = null;
+  #models: BeforeAndNow | null = null;
 
   /** @param base a model of sound @param replay examples of what it was trained on */
   constructor(engine: Engine, base: ModelFile, name: string, replay: Split | null) {
@@ -96,7 +92,7 @@ export class Teacher {
     this.#step = step;
     this.#old = old;
     this.#fresh = fresh;
-    this.#model('now').params.load(params);
+    this.#pair.load(params);
     await this.#measure();
   }
 
@@ -111,7 +107,7 @@ export class Teacher {
   dispose(): void {
     if (this.#engine.lost) return;
     this.#endRound();
-    for (const model of Object.values(this.#models ?? {})) model.params.dispose();
+    this.#models?.dispose();
     this.#models = null;
   }
 
@@ -149,7 +145,8 @@ export class Teacher {
   /** A take, at the place that its id has among the others. */
   async add(id: number, heard: HeardTake, label: number | null): Promise<void> {
     const entry: Entry = { ...heard, id, label, heldOut: false, before: 0, now: 0 };
-    [entry.before, entry.now] = [await this.#error('before', entry), await this.#error('now', entry)];
+    [entry.before] = await this.#pair.errors('before', [entry]);
+    [entry.now] = await this.#pair.errors('now', [entry]);
     // One that comes back among others changes which are held out.
     if (!entry.fault && this.#entries.some((other) => other.id > id)) await this.#again();
     this.#entries.push(entry);
@@ -167,7 +164,7 @@ export class Teacher {
     if (!(label in this.labels)) throw new DataError(`label ${label}: this model has ${this.labels.length}`);
     const entry = this.#entry(id);
     entry.label = label;
-    entry.before = await this.#error('before', entry);
+    [entry.before] = await this.#pair.errors('before', [entry]);
     await this.#again();
   }
 
@@ -208,10 +205,9 @@ export class Teacher {
 
   /** Features of a take's reconstruction, by both models. */
   async compare(id: number): Promise<Comparison> {
-    const entry = this.#entry(id);
-    const picture = async (version: Version): Promise<Picture> => {
-      const [features] = await this.#through(version, [entry]);
-      const [rows, columns] = this.#shape;
+    const [rows, columns] = this.#shape;
+    const picture = async (version: Version) => {
+      const [features] = await this.#pair.through(version, [this.#entry(id)]);
       return { features, rows, columns };
     };
     return { before: await picture('before'), now: await picture('now') };
@@ -220,60 +216,31 @@ export class Teacher {
   /** The same as sound. */
   async speak(id: number, version: Version): Promise<Sound> {
     const start = performance.now();
-    const [features] = await this.#through(version, [this.#entry(id)]);
-    const engine = this.#engine;
-    const waves = engine.scope(() =>
-      engine.noGrad(() =>
-        featuresToWaves(engine, engine.tensor(features, [1, ...this.#shape]), this.features),
-      ),
-    );
-    const wave = await waves.read();
-    waves.dispose();
+    const [features] = await this.#pair.through(version, [this.#entry(id)]);
+    const wave = await this.#pair.wave(features);
     return { ...this.#sound(features, wave), ms: performance.now() - start };
   }
 
   /** The taught model; the person's takes are in its map as the voice `you`. */
-  async file(): Promise<Uint8Array<ArrayBuffer>> {
-    const all = new Takes(this.#shape, this.labels.length);
-    const { map: places } = this.base;
-    const { labels } = this;
-    const add = (x: Float32Array, label: number | null, speaker: string | null) =>
-      all.add({ x, label: labels.length > 0 ? label : null, speaker });
-    const old = this.#replay;
-    for (let i = 0; i < (old?.count ?? 0); i++)
-      add(
-        exampleOf({ shape: this.#shape }, old as Split, i),
-        old?.label[i] ?? null,
-        old?.speakers?.[i] ?? null,
-      );
-    for (const { x, label } of this.#good()) add(x, label, 'you');
-    const data: Dataset = {
-      shape: this.#shape,
-      dynamicRange: null,
-      labels,
-      train: all,
-      valid: null,
-      test: null,
-    };
-    const map = await latentMap(this.#engine, this.#model('now'), data, all.count);
-    const kept = old || !places ? { mu: [], label: [], speaker: [] } : places;
-    const whole = {
-      mu: [...kept.mu, ...map.mu],
-      label: [...kept.label, ...map.label],
-      speaker: [...kept.speaker, ...map.speaker],
-    };
-    const { params } = this.#learnt ?? this.base;
-    return encodeModel({ ...this.base, params, map: whole }) as Uint8Array<ArrayBuffer>;
+  file(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#pair.file(this.#replay, this.#good());
   }
 
   async #begin(): Promise<void> {
-    const file = { ...this.base, params: (this.#learnt ?? this.base).params };
-    const adaptation = new Adaptation(this.#engine, file, this.#replay, settings, this.#name);
+    const { params } = this.#learnt ?? this.base;
+    const adaptation = new Adaptation(
+      this.#engine,
+      { ...this.base, params },
+      this.#replay,
+      settings,
+      this.#name,
+    );
     for (const { x, label, heldOut } of this.#good()) adaptation.add({ x, label }, heldOut);
     this.#round = { adaptation, first: 0 };
     this.#fresh = false;
     // Measured before its first step, so that a round never ends worse than it began.
     const { fresh, old } = await adaptation.measure();
+    await this.#measure();
     this.#round.first = fresh?.mse ?? 0;
     if (old && !this.#old) this.#old = { before: old.mse, now: old.mse };
   }
@@ -286,7 +253,7 @@ export class Teacher {
   async #learn(params: Record<string, HostArray>, old: number | null): Promise<void> {
     if (this.#old && old !== null) this.#old = { ...this.#old, now: old };
     this.#learnt = { params, step: this.#step, old: this.#old };
-    this.#model('now').params.load(params);
+    this.#pair.load(params);
     await this.#measure();
   }
 
@@ -297,52 +264,23 @@ export class Teacher {
     this.#step = 0;
     if (this.#old) this.#old = { ...this.#old, now: this.#old.before };
     this.#fresh = true;
-    this.#model('now').params.load(this.base.params);
+    this.#pair.load(this.base.params);
     await this.#measure();
   }
 
   /** The error of each take by the weights that play. */
   async #measure(): Promise<void> {
-    const entries = this.#entries;
-    if (entries.length === 0) return;
-    const features = await this.#through('now', entries);
-    entries.forEach((entry, i) => {
-      entry.now = squaredError(entry.x, features[i]);
+    const errors = await this.#pair.errors('now', this.#entries);
+    this.#entries.forEach((entry, i) => {
+      entry.now = errors[i];
     });
   }
 
-  async #error(version: Version, entry: Entry): Promise<number> {
-    const [features] = await this.#through(version, [entry]);
-    return squaredError(entry.x, features);
-  }
-
-  /** Reconstructions at z = mu. */
-  async #through(version: Version, entries: readonly Entry[]): Promise<Float32Array[]> {
-    const model = this.#model(version);
-    const takes = new Takes(this.#shape, this.labels.length);
-    for (const { x, label } of entries) takes.add({ x, label });
-    const data = {
-      shape: this.#shape,
-      dynamicRange: null,
-      labels: this.labels,
-      train: takes,
-      valid: null,
-      test: null,
-    };
-    const [values] = await inChunks(this.#engine, model, data, takes, ({ x, label }) => [
-      model.decode(model.encode(x, label).mu, label),
-    ]);
-    const size = values.length / entries.length;
-    return entries.map((_, i) => values.slice(i * size, (i + 1) * size));
-  }
-
-  #model(version: Version): Vae {
-    if (!this.#models) {
-      const build = (params: Record<string, HostArray>) =>
-        buildModel(this.#engine, { ...this.base, params }, this.#name);
-      this.#models = { before: build(this.base.params), now: build((this.#learnt ?? this.base).params) };
-    }
-    return this.#models[version];
+  /** Both models on the device, made when they are first asked for. */
+  get #pair(): BeforeAndNow {
+    const { params } = this.#learnt ?? this.base;
+    this.#models ??= new BeforeAndNow(this.#engine, this.base, params, this.#name);
+    return this.#models;
   }
 
   #good(): Entry[] {
@@ -366,10 +304,4 @@ export class Teacher {
     const columns = frameCount(this.features);
     return { features: features.slice(), rows, columns, wave: wave.slice(), sampleRate, ms: 0 };
   }
-}
-
-function squaredError(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
-  return sum / a.length;
 }
