@@ -46,9 +46,16 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: ['bench', 'nearest', 'endurance', 'anomalies', 'leaveOneOut', 'fewShot', 'manyVoices'].map(
-    (name) => `bench/${name}.ts`,
-  ),
+  entryPoints: [
+    'bench',
+    'nearest',
+    'endurance',
+    'anomalies',
+    'leaveOneOut',
+    'teachShow',
+    'fewShot',
+    'manyVoices',
+  ].map((name) => `bench/${name}.ts`),
   outdir: 'dist',
   platform: 'node',
   packages: 'external',

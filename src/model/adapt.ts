@@ -105,7 +105,12 @@ export class Adaptation {
   ) {
     this.engine = engine;
     this.settings = { ...adaptDefaults, ...settings };
-    this.#file = withVoice(file, this.settings);
+    const { train, voice } = this.settings;
+    if (train === 'speaker' && !file.speakers?.length)
+      throw new DataError(
+        'train speaker: this model knows no speakers; train all or decoder, or begin with a model of the preset voices',
+      );
+    this.#file = withVoice(file, voice);
     this.#config = configOf(file.config, this.settings);
     this.#shape = exampleShape(file.features);
     this.#old = replay && replay.count > 0 ? divided(replay) : null;
@@ -114,7 +119,6 @@ export class Adaptation {
     this.#heldOut = new Takes(this.#shape, classes);
     this.#random = new Random(this.settings.seed, 'adapt order');
     this.model = buildModel(engine, this.#file, name);
-    const { train } = this.settings;
     if (train !== 'all') this.model.params.freeze((name) => this.model.part(name) !== train);
     this.#steps = this.#begin();
   }
@@ -259,13 +263,9 @@ export class Adaptation {
   }
 }
 
-/** The model with a row for a voice that it does not know yet. @throws DataError where only that should learn, and there is none. */
-function withVoice(file: ModelFile, { train, voice }: AdaptSettings): ModelFile {
+/** A model that knows speakers with a row for one it does not know yet, their mean; another model as it is. */
+export function withVoice(file: ModelFile, voice: string): ModelFile {
   const { speakers = [], params } = file;
-  if (speakers.length === 0 && train === 'speaker')
-    throw new DataError(
-      'train speaker: this model knows no speakers; train all or decoder, or begin with a model of the preset voices',
-    );
   if (speakers.length === 0 || speakers.includes(voice)) return file;
   const { data, shape } = params['speaker.weight'];
   const [count, dim] = shape;

@@ -10,7 +10,8 @@ import { brotliDecompressSync } from 'node:zlib';
 import chromium from '@sparticuz/chromium';
 import { parseTar } from 'nanotar';
 
-const root = join(import.meta.dirname, '..', '..');
+let root = import.meta.dirname;
+while (!existsSync(join(root, 'package.json'))) root = dirname(root);
 const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium');
 const packed = join(dirname(entry), '..', '..');
 const { version } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8'));

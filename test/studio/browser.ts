@@ -49,9 +49,11 @@ export class StudioBrowser {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   }
 
-  static async start(): Promise<StudioBrowser> {
+  /** @param args of the browser, beside those for WebGPU */
+  static async start(args: string[] = []): Promise<StudioBrowser> {
     await setup();
-    return new StudioBrowser(await serveStudio(0), await chromium.launch(chromiumLaunch));
+    const launch = { ...chromiumLaunch, args: [...chromiumLaunch.args, ...args] };
+    return new StudioBrowser(await serveStudio(0), await chromium.launch(launch));
   }
 
   /** A page in a profile of its own, open and ready; its errors fail the test that reads them. */

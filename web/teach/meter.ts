@@ -2,9 +2,11 @@
 // last second; the last lamps say that it clips.
 
 import { el, sizedCanvas, styleOf } from '../dom.ts';
-import { clipping, type Microphone } from './microphone.ts';
+import type { Microphone } from './microphone.ts';
 
 const lamps = 40;
+/** Peak from which on the converter is at its end. */
+const clipping = 0.99;
 /** dBFS. */
 const lowest = -60;
 const warm = -9;

@@ -8,8 +8,6 @@ import type { RecorderMessage, RecorderOrder } from './recorder.worklet.ts';
 const patience = 3;
 /** Seconds below this peak, -60 dBFS, after which a microphone is called silent. */
 const silence = { seconds: 5, peak: 1e-3 };
-/** Peak from which on the converter is at its end. */
-export const clipping = 0.99;
 
 export class Microphone {
   /** Peak and rms, 20 times a second. */

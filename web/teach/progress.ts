@@ -140,7 +140,7 @@ function actions(session: Session, used: () => void) {
     use.disabled = !learnt;
     save.disabled = !learnt;
     undo.disabled = !learnt;
-    pause.disabled = !(lesson.learning || lesson.paused);
+    pause.disabled = !(lesson.learning || lesson.paused || learnt);
     pause.textContent = lesson.paused ? 'Learn' : 'Pause';
   };
   return { element: el('div', { class: 'row' }, use, save, pause, undo), set };

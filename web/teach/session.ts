@@ -6,7 +6,7 @@ import type { Instrument } from '../play/instrument.ts';
 import { Player } from '../play/player.ts';
 import type { Sound } from '../protocol.ts';
 import { Signal } from '../signal.ts';
-import { clipping, Microphone } from './microphone.ts';
+import { Microphone } from './microphone.ts';
 import { nextPrompt } from './prompts.ts';
 import type { Comparison, Lesson, TakeInfo, TeachState, Version } from './protocol.ts';
 
@@ -175,13 +175,6 @@ export class Session {
       if (why) this.told.tell({ text: why, kind: 'fault' });
       this.prompted.tell();
     });
-    microphone.level.listen(({ peak }) => {
-      if (peak >= clipping)
-        this.told.tell({
-          text: 'Too loud for the microphone: go back a little, or turn it down.',
-          kind: 'note',
-        });
-    });
     client.on('lesson', ({ lesson }) => this.#learnt(lesson));
     client.on('teachFault', ({ message }) => this.told.tell({ text: message, kind: 'fault' }));
     document.addEventListener('visibilitychange', () => {
@@ -232,6 +225,8 @@ export class Session {
   }
 
   #put(take: TakeInfo): void {
+    const text = `The take was ${take.fault}: it is kept, but not learnt from. Say it again.`;
+    this.told.tell(take.fault ? { text, kind: 'note' } : null);
     this.takes.push(take);
     this.takes.sort((a, b) => a.id - b.id);
     this.#next();

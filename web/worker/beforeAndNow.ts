@@ -13,6 +13,9 @@ import { Takes } from '../../src/model/takes.ts';
 import type { Vae } from '../../src/model/vae.ts';
 import type { Version } from '../teach/protocol.ts';
 
+/** What the person is called among the voices of a model. */
+export const voice = 'you';
+
 /** A take as far as a model cares. */
 export interface Example {
   x: Float32Array;
@@ -81,7 +84,7 @@ export class BeforeAndNow {
       label: old?.label[i] ?? null,
       speaker: old?.speakers?.[i] ?? null,
     }));
-    const data = this.#dataset([...replayed, ...own.map((take) => ({ ...take, speaker: 'you' }))]);
+    const data = this.#dataset([...replayed, ...own]);
     const placed = await latentMap(this.#engine, this.#models.now, data, data.train.count);
     const kept = (old ? null : this.#file.map) ?? { mu: [], label: [], speaker: [] };
     const map = {
@@ -97,12 +100,12 @@ export class BeforeAndNow {
   }
 
   #dataset(examples: readonly (Example & { speaker?: string | null })[]): Dataset {
-    const { config, labels } = this.#file;
+    const { config, labels, speakers } = this.#file;
     const classes = config.model === 'cvae' ? labels.length : 0;
     const train = new Takes(this.#shape, classes);
-    for (const { x, label, speaker } of examples)
+    for (const { x, label, speaker = voice } of examples)
       train.add({ x, label: classes > 0 ? label : null, speaker });
-    return { shape: this.#shape, dynamicRange: null, labels, train, valid: null, test: null };
+    return { shape: this.#shape, dynamicRange: null, labels, speakers, train, valid: null, test: null };
   }
 }
 

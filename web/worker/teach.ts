@@ -84,6 +84,7 @@ export class Teaching {
     teachLearn: ({ on }) =>
       this.#changing(async (teacher) => {
         teacher.learning = on;
+        if (!on) await this.#keepWeights(teacher);
         return null;
       }),
     teachForget: () =>
@@ -115,7 +116,7 @@ export class Teaching {
   async #open(replay: ArrayBuffer | null): Promise<TeachState> {
     const playing = this.#lent.playing();
     if (!playing) throw new DataError('teach: no model is loaded; open one first');
-    if (this.#teacher?.base !== playing.file)
+    if (this.#teacher?.given !== playing.file)
       await this.#lent.withEngine((engine) => this.#begin(engine, playing, replay));
     const teacher = this.#teacher as unknown as Teacher;
     this.#work();
@@ -147,7 +148,10 @@ export class Teaching {
     }
     this.#lastId = takes.reduce((most, { id }) => Math.max(most, id), 0);
     const weights = await this.#read((store) => store.weights());
-    if (weights?.of === this.#of) await teacher.resume(weights, weights.takes !== this.#key());
+    const known = weights?.of === this.#of;
+    if (known) await teacher.resume(weights, weights.takes !== this.#key());
+    // What was undone, or belongs to another model, is not learnt again unasked.
+    teacher.learning = known || takes.length === 0;
     this.#teacher?.dispose();
     this.#teacher = teacher;
     const missing = takes.length - fitting.length;
@@ -184,8 +188,12 @@ export class Teaching {
     if (!teacher.wants) return;
     const better = await teacher.slice();
     this.#tell();
-    if (!(better || !teacher.wants) || !teacher.learnt) return;
-    if (teacher.wants && performance.now() - this.#keptAt < keepEvery) return;
+    const late = performance.now() - this.#keptAt >= keepEvery;
+    if (!teacher.wants || (better && late)) await this.#keepWeights(teacher);
+  }
+
+  async #keepWeights(teacher: Teacher): Promise<void> {
+    if (!teacher.learnt) return;
     this.#keptAt = performance.now();
     const weights = { ...teacher.learnt, of: this.#of, takes: this.#key() };
     await this.#kept((store) => store.keep(weights));

@@ -26,6 +26,8 @@ export interface HeardTake {
 const topDb = 35;
 /** Seconds over which both ends fade, as those of the embedded digits do. */
 const fade = 0.005;
+/** What clipped and was resampled on its way here has no flat tops any more, but lies at full scale for long. */
+const fullScale = 0.97;
 /** Seconds that a word has at least. */
 const shortest = 0.05;
 
@@ -42,6 +44,7 @@ export async function hear(
   level: number | null,
 ): Promise<HeardTake> {
   const { clipped, silent } = measureLevel(wave);
+  const full = wave.reduce((n, v) => (Math.abs(v) >= fullScale ? n + 1 : n), 0) / wave.length;
   if (silent) throw new DataError('The take is silent: is the microphone muted?');
   const [whole] = await resampleBatch(engine, [wave], rate, settings.sampleRate);
   const own = faded(trimSilence(whole, { topDb }), settings.sampleRate);
@@ -56,7 +59,7 @@ export async function hear(
     x: (level === null ? db : atLevel(db, frames, level)).map(scale),
     wave: own,
     played: amplified(fitLength(own, Math.min(own.length, settings.length)), 10 ** (gain / 20)),
-    fault: clipped > clippedShare ? 'too loud for the microphone' : null,
+    fault: Math.max(clipped, full) > clippedShare ? 'too loud for the microphone' : null,
   };
 }
 

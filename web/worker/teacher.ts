@@ -7,17 +7,18 @@ import { type FeatureSettings, frameCount } from '../../src/audio/features.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { DataError } from '../../src/engine/errors.ts';
 import type { HostArray } from '../../src/engine/tensor.ts';
-import { Adaptation, type AdaptSettings } from '../../src/model/adapt.ts';
+import { Adaptation, type AdaptSettings, withVoice } from '../../src/model/adapt.ts';
 import type { ModelFile } from '../../src/model/checkpoint.ts';
 import type { Split } from '../../src/model/dataset.ts';
 import { exampleShape } from '../../src/model/inputs.ts';
 import type { Sound } from '../protocol.ts';
 import type { Change, Comparison, Lesson, TakeInfo, Version } from '../teach/protocol.ts';
-import { BeforeAndNow } from './beforeAndNow.ts';
+import { BeforeAndNow, voice } from './beforeAndNow.ts';
 import type { HeardTake } from './teachHear.ts';
 
 /** A round. The moving average smooths what few takes would shake. */
 const settings: Partial<AdaptSettings> = {
+  voice,
   steps: 60,
   lr: 1e-3,
   batch: 32,
@@ -50,9 +51,12 @@ export interface Learnt {
 }
 
 export class Teacher {
-  readonly base: ModelFile;
+  /** The model as it was given. */
+  readonly given: ModelFile;
   readonly features: FeatureSettings;
   learning = true;
+  /** The same with a place for the person, where it knows speakers. */
+  readonly #base: ModelFile;
   readonly #name: string;
   readonly #replay: Split | null;
   readonly #shape: [number, number];
@@ -68,18 +72,19 @@ export class Teacher {
   #round: { adaptation: Adaptation; first: number } | null = null;
   #models: BeforeAndNow | null = null;
 
-  /** @param base a model of sound @param replay examples of what it was trained on */
-  constructor(engine: Engine, base: ModelFile, name: string, replay: Split | null) {
+  /** @param given a model of sound @param replay examples of what it was trained on */
+  constructor(engine: Engine, given: ModelFile, name: string, replay: Split | null) {
     this.#engine = engine;
-    this.base = base;
-    this.features = base.features as FeatureSettings;
-    this.#shape = exampleShape(base.features);
+    this.given = given;
+    this.#base = withVoice(given, voice);
+    this.features = given.features as FeatureSettings;
+    this.#shape = exampleShape(given.features);
     this.#name = name;
     this.#replay = replay;
   }
 
   get labels(): string[] {
-    return this.base.config.model === 'cvae' ? this.base.labels : [];
+    return this.#base.config.model === 'cvae' ? this.#base.labels : [];
   }
 
   get learnt(): Learnt | null {
@@ -227,10 +232,10 @@ export class Teacher {
   }
 
   async #begin(): Promise<void> {
-    const { params } = this.#learnt ?? this.base;
+    const { params } = this.#learnt ?? this.#base;
     const adaptation = new Adaptation(
       this.#engine,
-      { ...this.base, params },
+      { ...this.#base, params },
       this.#replay,
       settings,
       this.#name,
@@ -264,7 +269,7 @@ export class Teacher {
     this.#step = 0;
     if (this.#old) this.#old = { ...this.#old, now: this.#old.before };
     this.#fresh = true;
-    this.#pair.load(this.base.params);
+    this.#pair.load(this.#base.params);
     await this.#measure();
   }
 
@@ -278,8 +283,8 @@ export class Teacher {
 
   /** Both models on the device, made when they are first asked for. */
   get #pair(): BeforeAndNow {
-    const { params } = this.#learnt ?? this.base;
-    this.#models ??= new BeforeAndNow(this.#engine, this.base, params, this.#name);
+    const { params } = this.#learnt ?? this.#base;
+    this.#models ??= new BeforeAndNow(this.#engine, this.#base, params, this.#name);
     return this.#models;
   }
 
