@@ -175,7 +175,7 @@ test('a microphone that goes away, and a page that is hidden, end the recording 
 
 test('the taught model plays, and its file has the voice `you`', async () => {
   const [file] = await Promise.all([
-    page.waitForEvent('download'),
+    page.waitForEvent('download', { timeout: 60_000 }),
     page.getByRole('button', { name: 'Download model' }).click(),
   ]);
   expect(file.suggestedFilename()).toBe('my-voice.safetensors');

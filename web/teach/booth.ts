@@ -64,7 +64,7 @@ function message(session: Session): HTMLElement {
   session.told.listen((told) => {
     text.hidden = told === null;
     text.textContent = told?.text ?? '';
-    text.classList.toggle('note', told?.kind === 'note');
+    text.classList.toggle('note', told !== null && told.kind !== 'fault');
   });
   return text;
 }

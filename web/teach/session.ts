@@ -16,6 +16,9 @@ const lock = 'formant-teach';
 /** What the taught model is called. */
 const taughtName = 'my-voice.safetensors';
 
+/** A fault stays until recording begins again; the others pass by themselves. */
+export type Told = 'fault' | 'silence' | 'take';
+
 export class Session {
   readonly client: Client;
   readonly instrument: Instrument;
@@ -30,7 +33,7 @@ export class Session {
   readonly compared = new Signal<Comparison | null>();
   readonly played = new Signal();
   /** In a sentence; null: what was told is over. */
-  readonly told = new Signal<{ text: string; kind: 'fault' | 'note' } | null>();
+  readonly told = new Signal<{ text: string; kind: Told } | null>();
   state: TeachState | null = null;
   /** Index of the label to say. */
   prompt = 0;
@@ -41,6 +44,7 @@ export class Session {
   sounding: { id: number; what: 'take' | Version } | null = null;
   /** Another tab teaches. */
   locked = true;
+  #telling: Told | null = null;
   #said: number | null = null;
   #pending: number[] = [];
   #comparing = false;
@@ -65,13 +69,13 @@ export class Session {
   async record(): Promise<void> {
     const { microphone } = this;
     if (microphone.on) return microphone.close();
-    this.told.tell(null);
+    this.#over(this.#telling);
     try {
       await microphone.open();
       this.prompted.tell();
       await this.client.ask('teachLearn', { on: true });
     } catch (error) {
-      this.told.tell({ text: (error as Error).message, kind: 'fault' });
+      this.#tell('fault', (error as Error).message);
       this.prompted.tell();
     }
   }
@@ -170,13 +174,14 @@ export class Session {
       this.#said = null;
     });
     microphone.utterance.listen(({ wave, rate }) => this.#add(wave, rate));
-    microphone.warned.listen((text) => this.told.tell(text === null ? null : { text, kind: 'note' }));
+    microphone.warned.listen((text) => (text === null ? this.#over('silence') : this.#tell('silence', text)));
     microphone.closed.listen((why) => {
-      if (why) this.told.tell({ text: why, kind: 'fault' });
+      this.#over('silence');
+      if (why) this.#tell('fault', why);
       this.prompted.tell();
     });
     client.on('lesson', ({ lesson }) => this.#learnt(lesson));
-    client.on('teachFault', ({ message }) => this.told.tell({ text: message, kind: 'fault' }));
+    client.on('teachFault', ({ message }) => this.#tell('fault', message));
     document.addEventListener('visibilitychange', () => {
       if (document.hidden && microphone.on)
         microphone.close(
@@ -226,7 +231,8 @@ export class Session {
 
   #put(take: TakeInfo): void {
     const text = `The take was ${take.fault}: it is kept, but not learnt from. Say it again.`;
-    this.told.tell(take.fault ? { text, kind: 'note' } : null);
+    if (take.fault) this.#tell('take', text);
+    else this.#over('take');
     this.takes.push(take);
     this.takes.sort((a, b) => a.id - b.id);
     this.#next();
@@ -269,6 +275,18 @@ export class Session {
     this.#comparing = false;
   }
 
+  #tell(kind: Told, text: string): void {
+    this.#telling = kind;
+    this.told.tell({ text, kind });
+  }
+
+  /** What was told of this kind is over; what was told since stays. */
+  #over(kind: Told | null): void {
+    if (this.#telling !== kind) return;
+    this.#telling = null;
+    this.told.tell(null);
+  }
+
   #moved(): void {
     if (!this.player.playing && this.sounding) {
       this.sounding = null;
@@ -283,7 +301,7 @@ export class Session {
       await body();
       return true;
     } catch (error) {
-      this.told.tell({ text: (error as Error).message, kind: 'fault' });
+      this.#tell('fault', (error as Error).message);
       return false;
     }
   }

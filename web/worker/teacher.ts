@@ -26,8 +26,10 @@ const settings: Partial<AdaptSettings> = {
   average: 0.9,
   patience: 3,
 };
-/** Steps from one measure to the next. */
+/** Steps from one measure to the next, a divisor of those of a round. */
 const measureEvery = 10;
+/** Milliseconds after which whatever else waits for the engine has its turn. */
+const sliceTime = 100;
 /** Of so many takes one is held out, the fourth first. */
 const [heldOutOf, heldOutAt] = [5, 3];
 /** A round that left the error at more than this share of what it was is the last, until another take comes. */
@@ -187,16 +189,19 @@ export class Teacher {
     await this.#again();
   }
 
-  /** The next few steps and a measure. @returns whether better weights than before were found */
+  /** The next few steps, and a measure now and then. @returns whether better weights than before were found */
   async slice(): Promise<boolean> {
     if (!this.#round) {
       await this.#begin();
       return false;
     }
     const { adaptation, first } = this.#round;
-    const before = adaptation.step;
-    while (adaptation.step < before + measureEvery && !adaptation.done) await adaptation.takeStep();
-    this.#step += adaptation.step - before;
+    const until = performance.now() + sliceTime;
+    do {
+      await adaptation.takeStep();
+      this.#step++;
+    } while (performance.now() < until && adaptation.step % measureEvery !== 0);
+    if (adaptation.step % measureEvery !== 0) return false;
     const { fresh, old } = await adaptation.measure();
     const better = adaptation.best === adaptation.step;
     if (better) await this.#learn(await adaptation.weights(), old?.mse ?? null);
