@@ -8,19 +8,10 @@ import { exampleShape } from '../../src/model/inputs.ts';
 import { decodeReplay } from '../../src/model/replay.ts';
 import type { Event } from '../protocol.ts';
 import type { TakeInfo, TeachRequests, TeachState } from '../teach/protocol.ts';
+import type { Device } from './device.ts';
 import { Teacher } from './teacher.ts';
 import { type HeardTake, hear, usualLevel } from './teachHear.ts';
 import { type StoredTake, TeachStore } from './teachStore.ts';
-
-/** What the worker lends. */
-export interface Lent {
-  /** The model that plays. */
-  playing(): { file: ModelFile; name: string } | null;
-  withEngine<T>(body: (engine: Engine) => Promise<T>): Promise<T>;
-  /** Runs a body when everything asked for before is done. */
-  inTurn<T>(body: () => Promise<T>): Promise<T>;
-  tell(event: Event): void;
-}
 
 type Handlers = {
   [K in keyof TeachRequests]: (body: TeachRequests[K]['in']) => Promise<TeachRequests[K]['out']>;
@@ -30,7 +21,9 @@ type Handlers = {
 const keepEvery = 5000;
 
 export class Teaching {
-  readonly #lent: Lent;
+  readonly #device: Device;
+  readonly #playing: () => { file: ModelFile; name: string } | null;
+  readonly #send: (event: Event) => void;
   #teacher: Teacher | null = null;
   /** SHA-256 of the model that is taught. */
   #of = '';
@@ -44,8 +37,15 @@ export class Teaching {
   #working = false;
   #keptAt = 0;
 
-  constructor(lent: Lent) {
-    this.#lent = lent;
+  /** @param playing the model that plays, which is the one that is taught */
+  constructor(
+    device: Device,
+    playing: () => { file: ModelFile; name: string } | null,
+    send: (event: Event) => void,
+  ) {
+    this.#device = device;
+    this.#playing = playing;
+    this.#send = send;
   }
 
   /** Goes on with another device. */
@@ -99,7 +99,7 @@ export class Teaching {
   };
 
   #withTeacher<T>(body: (teacher: Teacher, engine: Engine) => Promise<T>): Promise<T> {
-    return this.#lent.withEngine((engine) => {
+    return this.#device.withEngine((engine) => {
       if (!this.#teacher) throw new DataError('teach: no model is taught; open the tab first');
       return body(this.#teacher, engine);
     });
@@ -114,10 +114,10 @@ export class Teaching {
   }
 
   async #open(replay: ArrayBuffer | null): Promise<TeachState> {
-    const playing = this.#lent.playing();
+    const playing = this.#playing();
     if (!playing) throw new DataError('teach: no model is loaded; open one first');
     if (this.#teacher?.given !== playing.file)
-      await this.#lent.withEngine((engine) => this.#begin(engine, playing, replay));
+      await this.#device.withEngine((engine) => this.#begin(engine, playing, replay));
     const teacher = this.#teacher as unknown as Teacher;
     this.#work();
     const { labels, lesson, features } = teacher;
@@ -175,7 +175,7 @@ export class Teaching {
     this.#working = true;
     try {
       while (this.#teacher?.wants)
-        await this.#lent.inTurn(() => this.#withTeacher((teacher) => this.#slice(teacher)));
+        await this.#device.inTurn(() => this.#withTeacher((teacher) => this.#slice(teacher)));
     } catch (error) {
       if (this.#teacher) this.#teacher.learning = false;
       this.#fault(`Learning stopped: ${(error as Error).message}`);
@@ -200,11 +200,11 @@ export class Teaching {
   }
 
   #tell(): void {
-    if (this.#teacher) this.#lent.tell({ event: 'lesson', lesson: this.#teacher.lesson });
+    if (this.#teacher) this.#send({ event: 'lesson', lesson: this.#teacher.lesson });
   }
 
   #fault(message: string): void {
-    this.#lent.tell({ event: 'teachFault', message });
+    this.#send({ event: 'teachFault', message });
   }
 
   #key(): string {

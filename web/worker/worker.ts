@@ -34,13 +34,7 @@ function training(): Promise<Training> {
 }
 
 function teaching(): Promise<Teaching> {
-  const lent = {
-    playing: () => voice,
-    withEngine: device.withEngine.bind(device),
-    inTurn: device.inTurn.bind(device),
-    tell,
-  };
-  teaches ??= import('./teach.ts').then((code) => new code.Teaching(lent));
+  teaches ??= import('./teach.ts').then((code) => new code.Teaching(device, () => voice, tell));
   return teaches;
 }
 
