@@ -162,7 +162,9 @@ export function morph(instrument: Instrument): HTMLElement {
       button.setAttribute('aria-pressed', 'false');
     });
   });
-  return group('Morph', el('div', { class: 'row' }, ...buttons), slider.element);
+  const section = group('Morph', el('div', { class: 'row' }, ...buttons), slider.element);
+  section.classList.add('late');
+  return section;
 }
 
 /** Samples of the prior, as `formant generate` makes them. */

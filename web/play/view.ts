@@ -31,13 +31,13 @@ export function playView(instrument: Instrument): HTMLElement {
     'div',
     { class: 'play' },
     modelBar(instrument),
-    el('div', { class: 'play-left' }, pad(instrument), labelKeys(instrument)),
+    el('div', { class: 'play-left' }, pad(instrument), labelKeys(instrument), morph(instrument)),
     el(
       'div',
       { class: 'play-right' },
       display.element,
       el('div', { class: 'row spread' }, transport(instrument), timing),
-      el('div', { class: 'pair' }, voices(instrument), prior(instrument), morph(instrument)),
+      el('div', { class: 'pair' }, voices(instrument), prior(instrument)),
       faders(instrument),
     ),
   );

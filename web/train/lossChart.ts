@@ -53,9 +53,14 @@ function draw(
     context.strokeStyle = colour;
     context.lineWidth = thick;
     context.beginPath();
-    for (const [step, value] of points) context.lineTo(x(step), Math.max(top, y(value)));
+    for (const [step, value] of points) context.lineTo(x(step), y(value));
     context.stroke();
   };
+  // What lies above the scale is cut off.
+  context.save();
+  context.beginPath();
+  context.rect(left, 0, width - left, height - bottom);
+  context.clip();
   const each = every(rows, Math.ceil(rows.length / 1500));
   context.globalAlpha = 0.35;
   line(
@@ -65,6 +70,7 @@ function draw(
   );
   context.globalAlpha = 1;
   line(smoothed(each), styleOf('--trace'), 2.2);
+  context.restore();
   context.fillStyle = '#ff6a3d';
   for (const { step, value } of every(tests, Math.ceil(tests.length / 200))) {
     context.beginPath();
