@@ -45,6 +45,8 @@ export interface StepState {
 /** Steps are read back together once about this many milliseconds of work are queued. */
 const flushMs = 400;
 const mostWaiting = 256;
+/** Bytes of batches that wait in the queue at most, about: the device's copies of them are this process's memory. */
+const mostQueued = 2 ** 27;
 
 export class TrainStep {
   readonly engine: Engine;
@@ -58,6 +60,8 @@ export class TrainStep {
   /** By batch size: the captured step, and the arrays its batches are gathered in. */
   readonly #captures = new Map<number, { capture: Capture<Tensor>; batch: Batch }>();
   #step = 0;
+  /** Bytes of the batches of steps that are not read yet. */
+  #queued = 0;
 
   /** @param stepsPerEpoch what schedules and warm-ups, which the configuration gives in epochs, are counted by */
   constructor(engine: Engine, model: Vae, config: TrainConfig, stepsPerEpoch: number) {
@@ -78,7 +82,11 @@ export class TrainStep {
 
   /** Whether so much is queued or unread that `read` should come. */
   get due(): boolean {
-    return this.#metrics.waiting >= mostWaiting || this.engine.stream.expected >= flushMs;
+    return (
+      this.#metrics.waiting >= mostWaiting ||
+      this.#queued >= mostQueued ||
+      this.engine.stream.expected >= flushMs
+    );
   }
 
   /** Dispatches of a step of B examples, 0 before the first. */
@@ -101,12 +109,14 @@ export class TrainStep {
     }
     const eps = { data: this.#noise.normal(this.#step, B * latent), shape: [B, latent] };
     step.capture.run({ ...batch, eps });
+    this.#queued += batch.x.data.length * Float32Array.BYTES_PER_ELEMENT;
     this.#step++;
   }
 
   /** Waits for the steps since the last call: their rows, up to the first that was refused. */
   async read(): Promise<{ rows: StepRow[]; stopped: NonFiniteError | null }> {
     const all = await this.#metrics.read();
+    this.#queued = 0;
     const first = this.#step - all.length;
     const rows: StepRow[] = [];
     for (const [i, [loss, recon, kl, refused, gradNorm]] of all.entries()) {
