@@ -71,19 +71,25 @@ test('a gap inside a word does not end it; a click is no word; a shout without e
   expect(secondsOf(words(shout)[0])).toBeCloseTo(3, 1);
 });
 
-test('silence gives nothing, and what is under way ends when asked', () => {
+test('silence gives nothing; what is under way ends when asked, and is a word if it has ended by itself', () => {
   expect(cut(new Float32Array(rate)).heard).toEqual([]);
-  const { heard, utterances } = cut(
-    stream([
+  for (const [after, word] of [
+    [0.1, true],
+    [0.02, false],
+  ] as const) {
+    const parts: [number, number][] = [
       [0.6, -80],
       [0.3, -20],
-    ]),
-  );
-  expect(heard).toEqual(['begun']);
-  expect(utterances.speaking).toBe(true);
-  const rest = utterances.end() as Float32Array;
-  expect(secondsOf(rest)).toBeGreaterThan(0.3);
-  expect(utterances.end()).toBeNull();
+      [after, -80],
+    ];
+    const { heard, utterances } = cut(stream(parts));
+    expect(heard).toEqual(['begun']);
+    expect(utterances.speaking).toBe(true);
+    const rest = utterances.end();
+    if (word) expect(secondsOf(rest as Float32Array)).toBeGreaterThan(0.5);
+    else expect(rest).toBe('dropped');
+    expect(utterances.end()).toBeNull();
+  }
 });
 
 test('a louder room is learnt within seconds', () => {

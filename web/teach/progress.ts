@@ -108,7 +108,9 @@ function curve() {
     if (points.length > 0 && step < points[points.length - 1].step) points = [];
     if (!fresh) return;
     const point = { step, fresh: fresh.now, old: old?.now ?? null };
-    if (points.at(-1)?.step === step) points.pop();
+    const last = points.at(-1);
+    if (last?.fresh === point.fresh && last.old === point.old) return;
+    if (last?.step === step) points.pop();
     points.push(point);
     canvas.hidden = points.length < 2;
     redraw();

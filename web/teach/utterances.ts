@@ -10,6 +10,8 @@ const tail = 0.12;
 /** Least sounding time of an utterance, and the most of it that is kept. */
 const least = 0.06;
 const most = 3;
+/** Silence after which a word may be taken for ended. */
+const ended = 0.05;
 /** What the background is taken from. */
 const memory = 3;
 const share = 0.15;
@@ -65,9 +67,12 @@ export class Utterances {
     return heard;
   }
 
-  /** Ends what is under way, as if silence followed. */
+  /** Ends what is under way; a word that still sounds was cut in its middle and is none. */
   end(): Heard | null {
-    return this.#speaking ? this.#finish() : null;
+    if (!this.#speaking) return null;
+    const whole = this.#quiet * frameTime >= ended;
+    const heard = this.#finish();
+    return whole ? heard : 'dropped';
   }
 
   #take(frame: Float32Array): Heard | null {
