@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { decodeWav } from '../src/audio/wav.ts';
 import { StudioBrowser } from '../test/studio/browser.ts';
 import { fakeMicrophone, prompts } from '../test/studio/mic.ts';
+import { tellTasks, watchTasks } from './longTasks.ts';
 
 const [folder, speaker, other, seconds = '60'] = process.argv.slice(2);
 if (!other) throw new Error('usage: node dist/teachShow.js RECORDINGS SPEAKER OTHER [SECONDS]');
@@ -28,17 +29,11 @@ async function lesson(from: string): Promise<void> {
   const studio = await StudioBrowser.start(microphone);
   try {
     const { page, errors } = await studio.open({ permissions: ['microphone'] }, 'ready', async (page) => {
-      await page.addInitScript(() => {
-        const all: number[] = [];
-        Object.assign(window, { longTasks: all });
-        new PerformanceObserver((list) => {
-          for (const { duration } of list.getEntries()) all.push(duration);
-        }).observe({ entryTypes: ['longtask'] });
-      });
+      await watchTasks(page);
     });
     await page.getByRole('tab', { name: 'Teach' }).click();
     await page.locator('#prompt').getByText('seven').waitFor();
-    await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks.splice(0));
+    await tellTasks(page);
     await page.locator('#record').click();
     const begin = performance.now();
     const read = async (label: string) => {
@@ -51,10 +46,7 @@ async function lesson(from: string): Promise<void> {
       await page.waitForTimeout(Math.max(0, begin + 1000 * at - performance.now()));
       await read(`${at} s`);
     }
-    const tasks = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
-    console.log(
-      `main thread: ${tasks.length} tasks over 50 ms, longest ${Math.round(Math.max(0, ...tasks))} ms`,
-    );
+    console.log(await tellTasks(page));
     const told = await page.locator('#teach-told').textContent();
     if (told) console.log(`told: ${told}`);
     if (errors.length > 0) console.log(`errors: ${errors.join('; ')}`);

@@ -53,6 +53,7 @@ await build({
     'anomalies',
     'leaveOneOut',
     'teachShow',
+    'trainShow',
     'fewShot',
     'manyVoices',
   ].map((name) => `bench/${name}.ts`),
