@@ -27,6 +27,10 @@ const submitEvery = 256;
 /** The share of the expected time that is slept through, and the shortest sleep worth the timer. */
 const sleepShare = 0.92;
 const shortestSleep = 3;
+/** After a sleep that was too long: what share of it the work may have taken. */
+const oversleptShare = 0.8;
+/** What time spent spinning would have been without: a software adapter's work is slowed by the core that it loses. */
+const spunShare = 0.6;
 
 export class Stream {
   /** Counts submits; a buffer used under the present serial may not be written by the queue before a submit. */
@@ -118,8 +122,10 @@ export class Stream {
     if (this.#work.size > 0 && !this.#recorded) {
       const now = performance.now();
       // Whoever finds the work done on waking has slept too long, and cannot tell by how much.
-      const overslept = this.#dozedUntil > 0 && now - this.#dozedUntil < 1;
-      const took = (now - this.#busySince) * (overslept ? 0.6 : 1);
+      const slept = Math.max(this.#busySince, this.#dozedUntil) - this.#busySince;
+      const spun = now - this.#busySince - slept;
+      const overslept = slept > 0 && spun < 1;
+      const took = overslept ? oversleptShare * slept : slept + (this.#spins ? spunShare : 1) * spun;
       // Several kinds of work share the time as they did so far; one that was never timed counts as the mean of the others.
       const known = [...this.#work.keys()].filter(({ ms }) => ms > 0);
       const mean = known.length > 0 ? known.reduce((sum, { ms }) => sum + ms, 0) / known.length : 1;
