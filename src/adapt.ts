@@ -19,13 +19,8 @@ import {
 import { dataName } from './data.ts';
 import type { Engine } from './engine/engine.ts';
 import type { IntakeSummary } from './intake.ts';
-import {
-  Adaptation,
-  type AdaptSettings,
-  adaptDefaults,
-  type TrainedPart,
-  trainedParts,
-} from './model/adapt.ts';
+import { Adaptation } from './model/adapt.ts';
+import { type AdaptSettings, adaptDefaults, type TrainedPart, trainedParts } from './model/adaptSettings.ts';
 import { buildModel, encodeModel, type ModelFile } from './model/checkpoint.ts';
 import { type Split, together } from './model/dataset.ts';
 import { evaluate } from './model/evaluate.ts';

@@ -4,11 +4,8 @@ export * from './engine/errors.ts';
 export {
   Adaptation,
   type AdaptFigures,
-  type AdaptSettings,
-  adaptDefaults,
-  type TrainedPart,
-  trainedParts,
 } from './model/adapt.ts';
+export { type AdaptSettings, adaptDefaults, type TrainedPart, trainedParts } from './model/adaptSettings.ts';
 export {
   type AnomalyOptions,
   type AnomalyScores,

@@ -7,57 +7,15 @@ import type { Engine } from '../engine/engine.ts';
 import { DataError } from '../engine/errors.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
+import { type AdaptSettings, adaptConfig, adaptDefaults, weightsOf } from './adaptSettings.ts';
 import { buildModel, type ModelFile, type ModelInfo } from './checkpoint.ts';
 import { type Batch, type Dataset, examplesAt, gather, type Split, together } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { exampleShape, isImage } from './inputs.ts';
-import { checkConfig, type TrainConfig } from './presets.ts';
+import type { TrainConfig } from './presets.ts';
 import { stretched, type Take, Takes } from './takes.ts';
 import { type StepRow, TrainStep } from './trainStep.ts';
 import type { Vae } from './vae.ts';
-
-/** Parts of a model that adaptation may move. */
-export const trainedParts = ['all', 'decoder', 'speaker'] as const;
-/** Which parameters learn; `speaker`: of a model that knows speakers, the embedding of the new one alone. */
-export type TrainedPart = (typeof trainedParts)[number];
-
-/** How a model learns takes. */
-export interface AdaptSettings {
-  train: TrainedPart;
-  /** Name of who speaks, for a model that knows speakers: a new one begins as their mean. */
-  voice: string;
-  /** Over which the learning rate falls to 0. */
-  steps: number;
-  lr: number;
-  /** Examples of a step. */
-  batch: number;
-  /** Share of each batch that is of the old examples, where there are any. */
-  replay: number;
-  /** How much faster or slower each take is made, at random, whenever it is in a batch: 0.3 is 0.7 to 1.3 times. */
-  stretch: number;
-  /** The most that the gradient's norm may be; 0: no clipping. */
-  clipNorm: number;
-  /** What a moving average of the weights, which is what plays, keeps of itself at a step; 0: no average. */
-  average: number;
-  /** Measures in a row without a better one, after which `done` says to end. */
-  patience: number;
-  seed: number;
-}
-
-/** What settings are where none are given. */
-export const adaptDefaults: AdaptSettings = {
-  train: 'all',
-  voice: 'new voice',
-  steps: 100,
-  lr: 1e-3,
-  batch: 64,
-  replay: 0.5,
-  stretch: 0.3,
-  clipNorm: 0,
-  average: 0,
-  patience: 4,
-  seed: 1,
-};
 
 /** Errors on what is held out, by the weights that play; null where nothing is. */
 export interface AdaptFigures {
@@ -111,7 +69,7 @@ export class Adaptation {
         'train speaker: this model knows no speakers; train all or decoder, or begin with a model of the preset voices',
       );
     this.#file = withVoice(file, voice);
-    this.#config = configOf(file.config, this.settings);
+    this.#config = adaptConfig(file.config, this.settings);
     this.#shape = exampleShape(file.features);
     this.#old = replay && replay.count > 0 ? divided(replay) : null;
     const classes = file.config.model === 'cvae' ? file.labels.length : 0;
@@ -240,6 +198,7 @@ export class Adaptation {
     if (this.#old) for (const i of this.#next('old', this.#old.train.count, old)) places.push(from.count + i);
     const batch = gather(this.#dataset(both), both, places, this.model.config, reuse);
     this.#stretch(batch.x.data, fresh);
+    if (old > 0) batch.weights = weightsOf(fresh, old, this.settings.oldWeight);
     return batch;
   }
 
@@ -276,22 +235,6 @@ export function withVoice(file: ModelFile, voice: string): ModelFile {
   });
   const weight = { data: Float32Array.from([...data, ...mean]), shape: [count + 1, dim] };
   return { ...file, speakers: [...speakers, voice], params: { ...params, 'speaker.weight': weight } };
-}
-
-/** @throws DataError for a setting that is not possible. */
-function configOf(config: TrainConfig, settings: AdaptSettings): TrainConfig {
-  const { lr, batch, clipNorm, average, seed, replay, steps, stretch } = settings;
-  if (!(replay >= 0 && replay < 1))
-    throw new DataError(`replay ${replay}: it must be at least 0 and below 1`);
-  if (!(stretch >= 0 && stretch < 1))
-    throw new DataError(`stretch ${stretch}: it must be at least 0 and below 1`);
-  if (!Number.isSafeInteger(steps) || steps < 1)
-    throw new DataError(`steps ${steps}: it must be a whole number of at least 1`);
-  const usual = { optimizer: 'adam', momentum: 0, weightDecay: 0, schedule: 'cosine', warmup: 0.1 } as const;
-  return checkConfig({
-    ...{ ...config, ...usual, lr, batch, clipNorm, average, seed },
-    ...{ betaWarmup: 0, epochs: 1, validation: false },
-  });
 }
 
 function divided(replay: Split): { train: Split; heldOut: Split } {

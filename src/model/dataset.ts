@@ -45,6 +45,8 @@ export interface Batch {
   x: HostArray;
   /** (B, conditions); only for labelled data that is asked for with labels. */
   label?: HostArray;
+  /** (B) of the examples' errors, 1 in the mean; all alike if not given. */
+  weights?: HostArray;
 }
 
 /** Examples of `size` values each that lie in memory one after another. */

@@ -7,7 +7,7 @@
 
 import { ShapeError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { bceWithLogits, elbo, mse } from '../shaders/index.ts';
+import { bceWithLogits, elbo, mse, mul } from '../shaders/index.ts';
 import type { DecoderOutput, Vae, VaeOutput } from './vae.ts';
 
 /** Names of the likelihoods. */
@@ -83,6 +83,7 @@ export function natsOf(meanError: number, D: number, { likelihood, weight }: Obj
  * @param eps (B, latent) noise
  * @param label one-hot (B, classes) or null
  * @param beta (1) weight of the KL
+ * @param weights (B) of the examples' errors, 1 in the mean; null: all alike
  */
 export function vaeLoss(
   model: Vae,
@@ -91,10 +92,12 @@ export function vaeLoss(
   label: Tensor | null,
   beta: Tensor,
   { likelihood, weight, reduction = 'mean' }: ObjectiveConfig,
+  weights: Tensor | null = null,
 ): VaeLoss {
   if (!(weight > 0)) throw new ShapeError(`objective: weight ${weight}; it must be above 0`);
   const out = model.forward(x, eps, label, decoderOutput(likelihood));
-  const error = exampleError(out.reconstruction, x, likelihood);
+  const each = exampleError(out.reconstruction, x, likelihood);
+  const error = weights ? mul(each, weights) : each;
   const D = x.size / x.shape[0];
   const kind = likelihood === 'optimal' ? 'optimal' : 'weighted';
   const w = likelihood === 'fixed' ? weight : 1;

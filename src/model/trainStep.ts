@@ -184,9 +184,9 @@ export class TrainStep {
     this.#optimizer.dispose();
   }
 
-  #record({ x, eps, label }: Record<string, Tensor>): Tensor {
+  #record({ x, eps, label, weights }: Record<string, Tensor>): Tensor {
     const beta = this.engine.feed([1], () => Float32Array.of(this.#beta()));
-    const { loss, metrics } = vaeLoss(this.model, x, eps, label ?? null, beta, this.config);
+    const { loss, metrics } = vaeLoss(this.model, x, eps, label ?? null, beta, this.config, weights);
     backward(loss);
     this.#optimizer.step(loss);
     this.#average?.update();

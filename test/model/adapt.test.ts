@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { weightsOf } from '../../src/model/adaptSettings.ts';
 import { decodeReplay, encodeReplay, replayOf } from '../../src/model/replay.ts';
 import { stretched } from '../../src/model/takes.ts';
 import { Trainer } from '../../src/model/trainer.ts';
@@ -89,6 +90,15 @@ test('adapting learns the new voice, and only with replay keeps the old ones', a
   for (const params of [kept, alone]) expect(await error(params, unheard)).toBeLessThan(20);
   expect(await error(kept, test0)).toBeLessThan(14);
   expect(await error(alone, test0)).toBeGreaterThan(24);
+});
+
+test('what counts more in the loss is kept better', async () => {
+  const { data: weights } = weightsOf(3, 1, 5);
+  expect([...weights]).toEqual([0.5, 0.5, 0.5, 2.5]);
+  const [light, heavy] = [0.2, 20].map((oldWeight) => adapted(data.train, { oldWeight, steps: 30 }));
+  const [some, more] = [await light, await heavy];
+  expect(await error(more, test0)).toBeLessThan((await error(some, test0)) - 2);
+  expect(await error(more, unheard)).toBeGreaterThan((await error(some, unheard)) + 2);
 });
 
 test('decoder alone: the encoder keeps its bits, the rest learns', async () => {

@@ -7,7 +7,8 @@ import { type FeatureSettings, frameCount } from '../../src/audio/features.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { DataError } from '../../src/engine/errors.ts';
 import type { HostArray } from '../../src/engine/tensor.ts';
-import { Adaptation, type AdaptSettings, withVoice } from '../../src/model/adapt.ts';
+import { Adaptation, withVoice } from '../../src/model/adapt.ts';
+import type { AdaptSettings } from '../../src/model/adaptSettings.ts';
 import type { ModelFile } from '../../src/model/checkpoint.ts';
 import type { Split } from '../../src/model/dataset.ts';
 import { exampleShape } from '../../src/model/inputs.ts';
@@ -23,6 +24,7 @@ const settings: Partial<AdaptSettings> = {
   lr: 1e-3,
   batch: 32,
   replay: 0.5,
+  oldWeight: 1,
   average: 0.9,
   patience: 3,
 };
