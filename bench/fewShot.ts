@@ -122,6 +122,7 @@ function settingsOf(trial: string): Partial<AdaptSettings> {
 
 async function adapted(file: ModelFile, replay: Split, takes: Examples, trial: string) {
   const started = performance.now();
+  const used = process.cpuUsage();
   const adaptation = new Adaptation(engine, file, replay, { seed, ...settingsOf(trial) });
   for (let i = 0; i < takes.split.count; i++)
     adaptation.add({ x: exampleOf(takes.data, takes.split, i), label: null }, i % heldOut === heldOut - 1);
@@ -129,10 +130,11 @@ async function adapted(file: ModelFile, replay: Split, takes: Examples, trial: s
     await adaptation.takeStep();
     if (adaptation.step % every === 0) await adaptation.measure();
   }
-  const result = { file: await adaptation.file(), step: adaptation.best, seconds: 0 };
-  result.seconds = (performance.now() - started) / 1000;
+  const made = await adaptation.file();
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(used);
   adaptation.dispose();
-  return result;
+  return { file: made, step: adaptation.best, seconds, processor: (user + system) / 1e6 };
 }
 
 /** What one speaker is adapted from, to and judged by. */
@@ -185,14 +187,14 @@ try {
       `${speaker}: ${before[0].toFixed(3)}, others ${before[1].toFixed(3)}${beside}; replay of ${bytes} bytes`,
     );
     for (const trial of values.trials.split(';').map((text) => text.trim())) {
-      const { file: made, step, seconds } = await adapted(file, replay, takes, trial);
+      const { file: made, step, seconds, processor } = await adapted(file, replay, takes, trial);
       const after = await errors(made, judges(maxDb));
       const closed = top ? (before[0] - after[0]) / (before[0] - top[0]) : Number.NaN;
       const lost = after[1] - before[1];
       rows.set(trial, [...(rows.get(trial) ?? []), [after[0], after[1], closed, lost, seconds]]);
       print(
         `  ${trial || 'defaults'}: ${after[0].toFixed(3)}, others ${after[1].toFixed(3)}: closed ${percent(closed)}, ` +
-          `others ${signed(lost)} dB; step ${step}, ${seconds.toFixed(1)} s`,
+          `others ${signed(lost)} dB; step ${step}, ${seconds.toFixed(1)} s, of processors ${processor.toFixed(1)} s`,
       );
     }
   }

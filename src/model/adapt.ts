@@ -1,6 +1,6 @@
 // Few-shot adaptation: a trained model goes on learning from a handful of new recordings, with examples of what it was
 // trained on in the same batches so that it does not forget them. A caller takes it step by step, may add takes in
-// between, and measures when it likes: the best weights by the clips held out, new and old, are kept. The model's file
+// between, and measures when it likes: the best weights by the takes held out are kept. The model's file
 // is never touched: `restore` goes back to it.
 
 import type { Engine } from '../engine/engine.ts';
@@ -45,7 +45,7 @@ export class Adaptation {
   /** Orders that are not used up, of the takes and of the old examples. */
   #queues: { fresh: number[]; old: number[] } = { fresh: [], old: [] };
   #shuffles = 0;
-  #best: { step: number; score: number; weights: Record<string, HostArray> } | null = null;
+  #best: { step: number; mse: number; weights: Record<string, HostArray> } | null = null;
   /** Measures since the best. */
   #worse = 0;
 
@@ -145,9 +145,10 @@ export class Adaptation {
     return this.#steps.playing(async () => {
       const figures = { step: this.step, fresh: await of(this.#heldOut), old: await of(this.#old?.heldOut) };
       if (!figures.fresh) return figures;
-      const score = figures.fresh.mse + (figures.old?.mse ?? 0);
-      const better = this.#best === null || score < this.#best.score;
-      if (better) this.#best = { step: this.step, score, weights: await this.model.params.state() };
+      // Old examples were learnt from once: their error rises from what was known by heart, also where nothing is lost.
+      const { mse } = figures.fresh;
+      const better = this.#best === null || mse < this.#best.mse;
+      if (better) this.#best = { step: this.step, mse, weights: await this.model.params.state() };
       this.#worse = better ? 0 : this.#worse + 1;
       return figures;
     });
