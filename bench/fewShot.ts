@@ -127,8 +127,8 @@ async function adapted(file: ModelFile, replay: Split, takes: Examples, trial: s
   for (let i = 0; i < takes.split.count; i++)
     adaptation.add({ x: exampleOf(takes.data, takes.split, i), label: null }, i % heldOut === heldOut - 1);
   while (!adaptation.done) {
-    await adaptation.takeStep();
-    if (adaptation.step % every === 0) await adaptation.measure();
+    await adaptation.takeSteps(every);
+    await adaptation.measure();
   }
   const made = await adaptation.file();
   const seconds = (performance.now() - started) / 1000;

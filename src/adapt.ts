@@ -27,7 +27,7 @@ import { evaluate } from './model/evaluate.ts';
 import { exampleShape, isImage } from './model/inputs.ts';
 import { encodeReplay, replayOf } from './model/replay.ts';
 import { type Take, Takes } from './model/takes.ts';
-import type { LossMeans, StepRow } from './model/trainStep.ts';
+import type { LossMeans } from './model/trainStep.ts';
 import { type OpenRun, openRun } from './openRun.ts';
 import { nextFree } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
@@ -125,7 +125,7 @@ function text({ run, step, best, before, after, seconds, finished }: AdaptResult
   ].join('\n');
 }
 
-/** The whole of `formant adapt`. Ctrl-C ends it after a step, with what was learnt until then. */
+/** The whole of `formant adapt`. Ctrl-C ends it after some steps, with what was learnt until then. */
 export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
   const parent = await openRun(options.run);
   const { file } = parent;
@@ -137,7 +137,7 @@ export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
     throw new UsageError(`--run ${options.run}: a model of images; adapt takes one of sound`);
   const out = options.out ?? nextFree(`${options.run.replace(/[\\/]+$/, '')}-adapted`);
   await RunFolder.checkVacant(out);
-  const { signal, dispose } = interruption('stopping after this step; what was learnt is kept');
+  const { signal, dispose } = interruption('stopping after these steps; what was learnt is kept');
   try {
     return await withEngine(options, async (engine) => {
       const { holdOut = defaultHoldOut, data, label, strict } = options;
@@ -217,7 +217,7 @@ async function learn(engine: Engine, o: Learning): Promise<AdaptResult> {
   );
   const started = performance.now();
   await adaptation.measure();
-  while (!adaptation.done && !signal.aborted) await learnEpoch(adaptation, folder, signal);
+  while (!adaptation.done && !signal.aborted) await learnEpoch(adaptation, folder);
   const seconds = (performance.now() - started) / 1000;
   const file = await adaptation.file();
   await folder.write('model.safetensors', encodeModel(file));
@@ -241,11 +241,9 @@ async function learn(engine: Engine, o: Learning): Promise<AdaptResult> {
 }
 
 /** Some steps, and a measure: an epoch of metrics.jsonl. */
-async function learnEpoch(adaptation: Adaptation, folder: RunFolder, signal: AbortSignal): Promise<void> {
-  const rows: StepRow[] = [];
+async function learnEpoch(adaptation: Adaptation, folder: RunFolder): Promise<void> {
   const since = performance.now();
-  while (rows.length < measureEvery && !adaptation.done && !signal.aborted)
-    rows.push(await adaptation.takeStep());
+  const rows = await adaptation.takeSteps(measureEvery);
   const { step, fresh, old } = await adaptation.measure();
   const mean = (key: keyof LossMeans) => rows.reduce((sum, row) => sum + row[key], 0) / rows.length;
   const epoch = {

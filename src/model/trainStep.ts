@@ -80,12 +80,14 @@ export class TrainStep {
     return this.#step;
   }
 
-  /** Whether so much is queued or unread that `read` should come. */
+  /** Whether `read` should come: much is queued or unread, or what a step takes is not known yet. */
   get due(): boolean {
+    const { expected } = this.engine.stream;
     return (
       this.#metrics.waiting >= mostWaiting ||
       this.#queued >= mostQueued ||
-      this.engine.stream.expected >= flushMs
+      expected >= flushMs ||
+      (expected === 0 && this.#queued > 0)
     );
   }
 

@@ -74,7 +74,7 @@ async function adapted(replay: Split | null, more: Partial<AdaptSettings> = {}) 
   voice.forEach((x, i) => {
     adaptation.add({ x, label: i % 2 }, i >= 8);
   });
-  while (!adaptation.done) await adaptation.takeStep();
+  while (!adaptation.done) await adaptation.takeSteps(25);
   const params = await adaptation.weights();
   adaptation.dispose();
   return params;
@@ -136,6 +136,19 @@ describe('step by step', () => {
     for (let i = 0; i < 3; i++) expect(await adaptation.takeStep()).toEqual(await again.takeStep());
     adaptation.dispose();
     again.dispose();
+  });
+
+  test('steps in a row are the steps one by one, and end at the last', async () => {
+    const [row, single] = [0, 1].map(
+      () => new Adaptation(engine, base, data.train, { ...settings, steps: 7 }),
+    );
+    for (const adaptation of [row, single]) adaptation.add({ x: voice[0], label: 0 });
+    expect(await row.takeSteps(0)).toEqual([]);
+    const rows = [...(await row.takeSteps(5)), ...(await row.takeSteps(5))];
+    expect(rows.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(row.done).toBe(true);
+    for (const expected of rows) expect(await single.takeStep()).toEqual(expected);
+    for (const adaptation of [row, single]) adaptation.dispose();
   });
 
   test('the best weights by what is held out are kept, and it ends when nothing gets better', async () => {
