@@ -12,7 +12,7 @@ import { checkLabel, checkSpeaker, labelsOfFiles, speakerOfFile } from './labels
 import type { ModelFile } from './model/checkpoint.ts';
 import { conditionsOf } from './model/dataset.ts';
 import { klPerUnit } from './model/evaluate.ts';
-import { priorNoise } from './model/sampling.ts';
+import { noiseOf, priorMean, priorPoint } from './model/prior.ts';
 import type { Vae } from './model/vae.ts';
 import { interpolate, latentPlane, type Points, type WalkMode } from './model/walk.ts';
 import type { OpenRun } from './openRun.ts';
@@ -157,7 +157,10 @@ function between(file: ModelFile, options: RouteOptions): Route {
   };
 }
 
-/** One z of the prior, that of `generate --label FROM --seed N`, told to be one label and more and more the other. */
+/**
+ * One z of the prior, that of `generate --label FROM --seed N`, told to be one label and more and more the other; where
+ * each label has a prior of its own, it goes to what the same noise is there.
+ */
 function betweenLabels(file: ModelFile, options: RouteOptions): Route {
   const { steps, seed = 1, speaker } = options;
   const from = checkLabel(file, options.fromLabel as string, '--from-label');
@@ -173,8 +176,9 @@ function betweenLabels(file: ModelFile, options: RouteOptions): Route {
       const index = file.labels.indexOf(from);
       const who = speaker === undefined ? -1 : checkSpeaker(file, speaker);
       const hot = conditionsOf(model.config, [index, file.labels.indexOf(to)], [who, who]);
-      const noise = priorNoise(seed, index, 0, model.config.latent);
-      const z = interpolate(noise, noise, steps);
+      const noise = noiseOf(seed, index, 0, model.config.latent);
+      const [first, last] = [from, to].map((l) => priorPoint(model.prior, file.labels.indexOf(l), noise));
+      const z = interpolate(first, last, steps);
       const label = blended(hot.data, steps);
       return { points: { z, label }, about: { kind: 'labels', from, to, seed } };
     },
@@ -201,15 +205,15 @@ function betweenSpeakers(file: ModelFile, options: RouteOptions): Route {
     columns: steps,
     points: async (_, model) => {
       const index = file.labels.indexOf(label);
-      const noise = priorNoise(seed, index, 0, model.config.latent);
-      const z = interpolate(noise, noise, steps);
+      const drawn = priorPoint(model.prior, index, noiseOf(seed, index, 0, model.config.latent));
+      const z = interpolate(drawn, drawn, steps);
       const rows = blended(conditionsOf(model.config, [index, index], who).data, steps);
       return { points: { z, label: rows }, about: { kind: 'speakers', from, to, label, seed } };
     },
   };
 }
 
-/** Over the plane of two latent dimensions; the others are 0, or the z of `generate --seed N`. */
+/** Over the plane of two latent dimensions; the others are the prior's mean, or the z of `generate --seed N`. */
 function overPlane({ file, dataset }: OpenRun, options: RouteOptions): Route {
   const { steps, grid, seed = null, range = [-2, 2] } = options;
   const { config, labels } = file;
@@ -230,7 +234,10 @@ function overPlane({ file, dataset }: OpenRun, options: RouteOptions): Route {
     points: async (engine, model) => {
       const kl = grid === true ? await activity(engine, model, dataset) : null;
       const dims = kl ? mostActive(kl) : (grid as [number, number]);
-      const centre = seed === null ? new Float32Array(latent) : priorNoise(seed, index, 0, latent);
+      const centre =
+        seed === null
+          ? priorMean(model.prior, index, latent)
+          : priorPoint(model.prior, index, noiseOf(seed, index, 0, latent));
       const z = latentPlane(centre, dims, range, steps);
       const of = (value: number) => Array<number>(steps * steps).fill(value);
       const who = options.speaker === undefined ? -1 : checkSpeaker(file, options.speaker);

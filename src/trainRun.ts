@@ -1,13 +1,16 @@
 // A training run in its folder: trains, logs, saves, and goes on after a lost device from its last saved state.
 
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { say } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { NonFiniteError } from './engine/errors.ts';
 import { addFrame, cutHistory, isKept } from './history.ts';
 import {
+  buildModel,
   type CheckpointFile,
   type DecodedCheckpoint,
+  decodeModel,
   encodeCheckpoint,
   encodeModel,
   type ModelInfo,
@@ -16,6 +19,7 @@ import {
 import type { Dataset } from './model/dataset.ts';
 import type { Evaluation } from './model/evaluate.ts';
 import { isImage } from './model/inputs.ts';
+import { ownPrior } from './model/prior.ts';
 import { encodeReplay, replayOf } from './model/replay.ts';
 import { type EpochRow, Trainer } from './model/trainer.ts';
 import { Progress } from './progress.ts';
@@ -121,16 +125,17 @@ class Session {
           const due = checkpointEvery > 0 && trainer.step % checkpointEvery === 0;
           // The last steps of an epoch are saved with the epoch's own row, below.
           if ((due || signal.aborted) && trainer.step % perEpoch !== 0) await this.#save(trainer, false);
-          if (signal.aborted && trainer.step % perEpoch !== 0) return this.#result(trainer, false);
+          if (signal.aborted && trainer.step % perEpoch !== 0) return await this.#ended(trainer, false);
         } else {
           await folder.log([event.row]);
           progress.epoch(event.row);
           await this.#endEpoch(trainer, event.row);
-          if (signal.aborted) return this.#result(trainer, trainer.step >= info.config.epochs * perEpoch);
+          if (signal.aborted)
+            return await this.#ended(trainer, trainer.step >= info.config.epochs * perEpoch);
         }
       }
       await this.#keepExamples();
-      return { ...this.#result(trainer, true), report: await this.#report() };
+      return { ...(await this.#ended(trainer, true)), report: await this.#report() };
     } catch (error) {
       if (error instanceof NonFiniteError && (this.#saved || from))
         say('the run folder keeps the state of its last checkpoint');
@@ -169,7 +174,10 @@ class Session {
     const { reportEvery } = this.#o;
     const reported = reportEvery !== undefined && row.epoch % reportEvery === 0 && !last && !signal.aborted;
     if (better || due || last || reported || signal.aborted) await this.#save(trainer, better);
-    if (reported) await this.#report();
+    if (reported) {
+      await this.#fitPrior();
+      await this.#report();
+    }
   }
 
   /** What lets the model be adapted later without forgetting these voices, wherever it is taken. */
@@ -177,6 +185,18 @@ class Session {
     const { data, folder, info } = this.#o;
     if (isImage(info.features) || existsSync(folder.path('replay.safetensors'))) return;
     await folder.write('replay.safetensors', encodeReplay(data, replayOf(data.train)));
+  }
+
+  /** Gives the model that plays the prior that its settings ask for. */
+  async #fitPrior(): Promise<void> {
+    const { data, folder, info } = this.#o;
+    if (!(info.config.mixture > 0)) return;
+    const path = folder.path('model.safetensors');
+    const file = decodeModel(await readFile(path), path);
+    const model = buildModel(this.engine, file, path);
+    const own = await ownPrior(this.engine, model, data, data.train, info.config);
+    model.params.dispose();
+    await folder.write('model.safetensors', encodeModel({ ...file, ...own }));
   }
 
   /** A report that cannot be made is said, and nothing else: it can be made later, and the training goes on. */
@@ -207,7 +227,8 @@ class Session {
     this.#lastSave = performance.now();
   }
 
-  #result(trainer: Trainer, finished: boolean): TrainResult {
+  async #ended(trainer: Trainer, finished: boolean): Promise<TrainResult> {
+    await this.#fitPrior();
     const sorted = [...this.#epochMs].sort((a, b) => a - b);
     return {
       run: this.#o.folder.dir,

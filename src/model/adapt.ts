@@ -13,6 +13,7 @@ import { type Batch, type Dataset, examplesAt, gather, type Split, together } fr
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { exampleShape, isImage } from './inputs.ts';
 import type { TrainConfig } from './presets.ts';
+import { ownPrior } from './prior.ts';
 import { stretched, type Take, Takes } from './takes.ts';
 import { type StepRow, TrainStep } from './trainStep.ts';
 import type { Vae } from './vae.ts';
@@ -170,9 +171,15 @@ export class Adaptation {
     return this.#best?.weights ?? this.#steps.playing(() => this.model.params.state());
   }
 
-  /** The adapted model, as a file to save or to play. */
+  /** The adapted model, as a file to save or to play; a fitted prior is fitted again, to takes and replay. */
   async file(): Promise<ModelFile> {
-    return { ...this.#file, params: await this.weights() };
+    const file = { ...this.#file, params: await this.weights() };
+    if (!(file.config.mixture > 0) || this.#takes.count === 0) return file;
+    const model = buildModel(this.engine, file, 'adapted model');
+    const split = this.#old ? together(this.#takes, this.#old.train) : this.#takes;
+    const own = await ownPrior(this.engine, model, this.#dataset(split), split, file.config);
+    model.params.dispose();
+    return { ...file, ...own };
   }
 
   /** Goes back to the weights it began with; the takes stay. */

@@ -1,8 +1,8 @@
 // Two kinds of safetensors file. A model file holds what playing needs: weights under PyTorch's names and, in its
-// metadata, the configuration, what an example is (the features' settings with the training set's maximum, or the size of an image),
-// and the labels. A checkpoint
-// holds what resuming needs besides: the optimiser's buffers, the trained weights where those that play are averages, the
-// position in the epoch, and the plan of kernel variants. Tensors of a checkpoint, for a parameter NAME:
+// metadata, the configuration, what an example is (the features' settings with the training set's maximum, or the size of
+// an image), and the labels; where z has a fitted prior, its tensors prior.weight, prior.mean and prior.scale too. A
+// checkpoint holds what resuming needs besides: the optimiser's buffers, the trained weights where those that play are
+// averages, the position in the epoch, and the plan of kernel variants. Tensors of a checkpoint, for a parameter NAME:
 //   model.NAME (what plays)   optim.SLOT.NAME   trained.NAME (averaging alone)
 // Format 1 had Adam alone, as adam.m.NAME and adam.v.NAME, and no settings for anything else.
 
@@ -15,6 +15,7 @@ import { exampleShape, type InputSettings, inputFault } from './inputs.ts';
 import { type LatentMap, mapFault } from './latentMap.ts';
 import { metadata, parseMetadata } from './metadata.ts';
 import { checkConfig, type TrainConfig, vaeConfig } from './presets.ts';
+import { type Mixture, priorFault } from './prior.ts';
 import { readSafetensors, type StoredFloats, writeSafetensors } from './safetensors.ts';
 import { splitFloats } from './stateDict.ts';
 import type { TrainState } from './trainer.ts';
@@ -34,7 +35,11 @@ export interface ModelFile extends ModelInfo {
   params: Record<string, HostArray>;
   /** Where training examples lie; models of `formant train` have none. */
   map?: LatentMap;
+  /** What z is drawn from; not given: the standard normal. */
+  prior?: Mixture;
 }
+
+const priorPrefix = 'prior.';
 
 /** Kernel variants a run was trained with; equal bits are claimed for the same plan and adapter only. */
 export interface Plan {
@@ -70,11 +75,12 @@ function floats(tensors: ReturnType<typeof readSafetensors>['tensors'], prefix: 
  * @returns bytes of `model.safetensors`
  */
 export function encodeModel(
-  { params, config, features, labels, speakers, map }: ModelFile,
+  { params, config, features, labels, speakers, map, prior }: ModelFile,
   floats: StoredFloats = 'F32',
 ): Uint8Array {
   const info = { config, features, labels, ...(speakers && { speakers }), ...(map && { map }) };
-  return writeSafetensors(params, metadata('model', info), floats);
+  const drawn = Object.entries(prior ?? {}).map(([name, t]) => [`${priorPrefix}${name}`, t]);
+  return writeSafetensors({ ...params, ...Object.fromEntries(drawn) }, metadata('model', info), floats);
 }
 
 /** @throws CheckpointError if the bytes are not a model file of this version. */
@@ -84,7 +90,15 @@ export function decodeModel(bytes: Uint8Array, name: string): ModelFile {
   checkInfo(info, name);
   const fault = info.map === undefined ? null : mapFault(info.map, info);
   if (fault) throw new CheckpointError(`${name}: ${fault} in its metadata; the file is damaged, restore it`);
-  return { ...info, params: floats(tensors, '', name) };
+  const isPrior = (key: string) => key.startsWith(priorPrefix);
+  const prior = floats(tensors, priorPrefix, name);
+  const params = Object.fromEntries(
+    Object.entries(floats(tensors, '', name)).filter(([key]) => !isPrior(key)),
+  );
+  if (Object.keys(prior).length === 0) return { ...info, params };
+  const wrong = priorFault(prior, info);
+  if (wrong) throw new CheckpointError(`${name}: ${wrong}; the file is damaged, restore it`);
+  return { ...info, params, prior: prior as unknown as Mixture };
 }
 
 /** @returns bytes of a checkpoint */
@@ -227,5 +241,6 @@ export function buildModel(engine: Engine, file: ModelFile, name: string): Vae {
     throw new CheckpointError(`${name}: ${error.message}; the file is damaged, restore it`);
   }
   vae.params.load(file.params, name);
+  vae.prior = file.prior ?? null;
   return vae;
 }

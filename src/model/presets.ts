@@ -53,6 +53,8 @@ export interface TrainSettings {
   warmup: number;
   /** What the moving average of the weights keeps of itself at a step, such as 0.999; 0: no average. */
   average: number;
+  /** Gaussians of each label in the prior that samples are drawn from, fitted after training; 0: the standard normal. */
+  mixture: number;
   batch: number;
   epochs: number;
   seed: number;
@@ -71,6 +73,7 @@ const usual = {
   schedule: 'constant',
   warmup: 0,
   average: 0,
+  mixture: 0,
 } as const;
 
 type ConvConfig = TrainSettings & ConvNetwork;
@@ -292,6 +295,7 @@ const settingChecks: Checks<TrainSettings> = {
   schedule: oneOf(scheduleKinds),
   warmup: limited,
   average: share,
+  mixture: [(n) => n === 0 || (whole(n) && (n as number) <= 1000), 'a whole number of 0 to 1000'],
   batch: [whole, atLeastOne],
   epochs: [whole, atLeastOne],
   seed: [(n) => n === 0 || whole(n), 'a whole number of at least 0'],

@@ -1,11 +1,10 @@
-// Samples from the prior: z standard normal times a temperature, the decoder's mean, nothing filtered or picked. The
-// noise of a clip depends on seed, label and the clip's number alone, not on how many are asked for.
+// Samples from the prior: the decoder's mean at a z drawn from it, nothing filtered or picked.
 
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
-import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { conditionsOf } from './dataset.ts';
+import { noiseOf, priorPoint } from './prior.ts';
 import type { Vae } from './vae.ts';
 
 /** What is drawn from the prior. */
@@ -16,14 +15,21 @@ export interface SampleOptions {
   speaker?: number;
   /** Numbers of the clips, from 0; each has its own noise. */
   indices: readonly number[];
-  /** Factor on z; 1 samples the prior. */
+  /** Factor on the prior's spread; 1 samples it. */
   temperature: number;
   seed: number;
 }
 
-/** The z of a clip at temperature 1: (latent). */
-export function priorNoise(seed: number, label: number | null, index: number, latent: number): Float32Array {
-  return new Random(seed, `sample ${label ?? ''}`).normal(index, latent);
+/** What decides a z, besides its number. */
+export type DrawOptions = Pick<SampleOptions, 'label' | 'seed' | 'temperature'>;
+
+/** The z of a clip, (latent). @param index number of the clip */
+export function priorDraw(
+  { prior, config }: Vae,
+  { label, seed, temperature }: DrawOptions,
+  index: number,
+): Float32Array {
+  return priorPoint(prior, label, noiseOf(seed, label, index, config.latent), temperature);
 }
 
 /**
@@ -31,7 +37,7 @@ export function priorNoise(seed: number, label: number | null, index: number, la
  * @throws ShapeError for a label the model does not have, or a temperature below 0
  */
 export function samplePrior(engine: Engine, model: Vae, options: SampleOptions): Tensor {
-  const { label, speaker = -1, indices, temperature, seed } = options;
+  const { label, speaker = -1, indices, temperature } = options;
   const { latent, classes } = model.config;
   if (!(temperature >= 0)) throw new ShapeError(`sample: temperature ${temperature}; it must be 0 or more`);
   if ((label !== null) !== classes > 0)
@@ -39,10 +45,7 @@ export function samplePrior(engine: Engine, model: Vae, options: SampleOptions):
   const B = indices.length;
   const z = new Float32Array(B * latent);
   indices.forEach((index, b) => {
-    z.set(
-      priorNoise(seed, label, index, latent).map((v) => v * temperature),
-      b * latent,
-    );
+    z.set(priorDraw(model, options, index), b * latent);
   });
   return engine.scope(() =>
     engine.noGrad(() => {

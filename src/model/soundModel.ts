@@ -10,7 +10,7 @@ import { DataError, ShapeError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { buildModel, decodeModel, type ModelFile } from './checkpoint.ts';
 import { isImage } from './inputs.ts';
-import { priorNoise } from './sampling.ts';
+import { priorDraw } from './sampling.ts';
 import type { Vae } from './vae.ts';
 
 /** Which of the many ways to say a label. */
@@ -21,7 +21,7 @@ export interface SpeakOptions {
   index?: number;
   /** Whose voice, of `speakers`; not given: the mean of all. */
   speaker?: string;
-  /** Factor on z: 1, the default, samples the prior, 0 gives its mean. */
+  /** Factor on the prior's spread: 1, the default, samples it; 0 gives its mean, or one of a mixture's means. */
   temperature?: number;
 }
 
@@ -95,7 +95,7 @@ export class SoundModel {
     if (!(temperature >= 0)) throw new ShapeError(`speak: temperature ${temperature}; it must be 0 or more`);
     const number = this.#place('label', this.labels, label);
     const voice = speaker === undefined ? null : this.#place('speaker', this.speakers, speaker);
-    const z = priorNoise(seed, number, index, this.latent).map((v) => v * temperature);
+    const z = priorDraw(this.vae, { label: number, seed, temperature }, index);
     const one = (names: readonly string[], at: number | null) =>
       at === null ? null : names.map((_, i) => Number(i === at));
     return (await this.decode(z, one(this.labels, number), one(this.speakers, voice))).wave;

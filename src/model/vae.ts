@@ -11,6 +11,7 @@ import { concat, matmul, reparameterize, slice } from '../shaders/index.ts';
 import { Embedding, type Init, Linear } from './layers.ts';
 import { type Ends, type NetworkConfig, networkOf } from './networks/index.ts';
 import { checkWhole, type Decoder, type Encoder } from './networks/network.ts';
+import type { Mixture } from './prior.ts';
 
 /** Network and ends of a VAE. */
 export type VaeConfig = NetworkConfig & Ends;
@@ -32,6 +33,8 @@ export type DecoderOutput = 'sigmoid' | 'logits';
 export class Vae {
   readonly config: VaeConfig;
   readonly params: Parameters;
+  /** What z is drawn from for samples; null: the standard normal, which is also what the KL is to. */
+  prior: Mixture | null = null;
   readonly #encoder: Encoder;
   readonly #mu: Linear;
   readonly #logvar: Linear;

@@ -9,6 +9,7 @@ import { inChunks } from '../../src/model/chunks.ts';
 import { type Dataset, exampleOf, type Split } from '../../src/model/dataset.ts';
 import { exampleShape } from '../../src/model/inputs.ts';
 import { latentMap } from '../../src/model/latentMap.ts';
+import { ownPrior } from '../../src/model/prior.ts';
 import { Takes } from '../../src/model/takes.ts';
 import type { Vae } from '../../src/model/vae.ts';
 import type { Version } from '../teach/protocol.ts';
@@ -92,7 +93,8 @@ export class BeforeAndNow {
       label: [...kept.label, ...placed.label],
       speaker: [...kept.speaker, ...placed.speaker],
     };
-    return encodeModel({ ...this.#file, params: this.#now, map }) as Uint8Array<ArrayBuffer>;
+    const prior = await ownPrior(this.#engine, this.#models.now, data, data.train, this.#file.config);
+    return encodeModel({ ...this.#file, params: this.#now, map, ...prior }) as Uint8Array<ArrayBuffer>;
   }
 
   dispose(): void {

@@ -8,7 +8,8 @@ import type { ModelInfo } from '../../src/model/checkpoint.ts';
 import { encodeModel } from '../../src/model/checkpoint.ts';
 import { conditionsOf, type Dataset } from '../../src/model/dataset.ts';
 import { latentMap } from '../../src/model/latentMap.ts';
-import { priorNoise } from '../../src/model/sampling.ts';
+import { ownPrior } from '../../src/model/prior.ts';
+import { priorDraw } from '../../src/model/sampling.ts';
 import { type TrainEvent, Trainer, type TrainState } from '../../src/model/trainer.ts';
 import type { Pictures, Sound } from '../protocol.ts';
 
@@ -41,8 +42,12 @@ export class Run {
   async model(): Promise<Uint8Array<ArrayBuffer>> {
     const { engine, trainer } = this;
     const { params } = await trainer.state();
-    const map = await trainer.playing(() => latentMap(engine, trainer.model, this.#data));
-    return encodeModel({ ...this.#info, params, map }) as Uint8Array<ArrayBuffer>;
+    const { model } = trainer;
+    const own = await trainer.playing(async () => ({
+      map: await latentMap(engine, model, this.#data),
+      ...(await ownPrior(engine, model, this.#data, this.#data.train, this.#info.config)),
+    }));
+    return encodeModel({ ...this.#info, params, ...own }) as Uint8Array<ArrayBuffer>;
   }
 
   get #count(): number {
@@ -51,9 +56,10 @@ export class Run {
 
   /** z of picture i: that of the first clip of its label, or of clip i, that `formant generate` makes with the run's seed. */
   #noise(i: number): Float32Array {
-    const { latent, classes } = this.trainer.model.config;
+    const { model } = this.trainer;
     const { seed } = this.#info.config;
-    return classes > 0 ? priorNoise(seed, i, 0, latent) : priorNoise(seed, null, i, latent);
+    const [label, index] = model.config.classes > 0 ? [i, 0] : [null, i];
+    return priorDraw(model, { seed, label, temperature: 1 }, index);
   }
 
   /** Some z decoded: features, and their sound where it is wanted. */

@@ -2,6 +2,7 @@
 
 import type { Engine } from '../../src/engine/engine.ts';
 import { decodeModel, type ModelFile } from '../../src/model/checkpoint.ts';
+import { type DrawOptions, priorDraw } from '../../src/model/sampling.ts';
 import { SoundModel } from '../../src/model/soundModel.ts';
 import { pca } from '../../src/plot/projection.ts';
 import type { ModelSummary, Plane, Point, Sound } from '../protocol.ts';
@@ -49,6 +50,11 @@ export class Voice {
       labels: [...this.#model.labels],
       plane: map && map.mu.length >= fewestPlaces ? planeOf(map.mu, latent) : axes(dimensions, latent),
     };
+  }
+
+  /** A z of the prior. */
+  draw(options: DrawOptions, index: number): number[] {
+    return Array.from(priorDraw(this.#model.vae, options, index));
   }
 
   /** @throws DataError for a point of another model. */

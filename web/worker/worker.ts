@@ -5,7 +5,6 @@
 
 import { encodeWav } from '../../src/audio/wav.ts';
 import { DeviceError } from '../../src/engine/errors.ts';
-import { priorNoise } from '../../src/model/sampling.ts';
 import type { Event, Kind, Request, Requests } from '../protocol.ts';
 import type { TeachRequests } from '../teach/protocol.ts';
 import { adapterOf, Device } from './device.ts';
@@ -56,10 +55,7 @@ const handlers: {
       if (!voice) throw new DeviceError('sound: no model is loaded; open one first');
       return voice.sound(point);
     }),
-  sample: async ({ seed, label, index, temperature }) => {
-    const latent = voice?.file.config.latent ?? 0;
-    return Array.from(priorNoise(seed, label, index, latent), (v) => v * temperature);
-  },
+  sample: async ({ index, ...options }) => voice?.draw(options, index) ?? [],
   wav: async ({ wave, sampleRate }) => encodeWav(wave, sampleRate) as Uint8Array<ArrayBuffer>,
   trainFind: async () => (await training()).find(),
   trainRead: async ({ name, files }) => (await training()).read(name, files),
