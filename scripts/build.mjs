@@ -56,6 +56,7 @@ await build({
     'trainShow',
     'fewShot',
     'manyVoices',
+    'sideBySide',
   ].map((name) => `bench/${name}.ts`),
   outdir: 'dist',
   platform: 'node',
