@@ -32,6 +32,7 @@ import { type OpenRun, openRun } from './openRun.ts';
 import { nextFree } from './outFolder.ts';
 import { RunFolder } from './runFolder.ts';
 import { type FoundTakes, readTakes, replayOfRun, voiceOf } from './takes.ts';
+import type { VoiceSelection } from './voice.ts';
 
 export interface AdaptOptions
   extends CommonOptions,
@@ -141,10 +142,11 @@ export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
   try {
     return await withEngine(options, async (engine) => {
       const { holdOut = defaultHoldOut, data, label, strict } = options;
+      const selection = await parent.voiceOf(data);
       const takes = await readTakes(
         engine,
         file,
-        { data, label, holdOut, strict },
+        { data, voice: selection, label, holdOut, strict },
         options.holdOut !== undefined,
       );
       const replay = await replayOfRun(engine, parent);
@@ -163,7 +165,7 @@ export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
       const folder = await RunFolder.create(out);
       const unlock = await folder.lock();
       try {
-        await writeConfig(folder, parent, options, adaptation, takes);
+        await writeConfig(folder, parent, { ...options, selection }, adaptation, takes);
         return await learn(engine, { folder, parent, adaptation, takes, replay, signal, data });
       } finally {
         adaptation.dispose();
@@ -179,7 +181,7 @@ export async function runAdapt(options: AdaptOptions): Promise<AdaptResult> {
 async function writeConfig(
   folder: RunFolder,
   { folder: from }: OpenRun,
-  { data }: AdaptOptions,
+  { data, selection }: AdaptOptions & { selection: VoiceSelection | null },
   adaptation: Adaptation,
   { train, heldOut, test }: FoundTakes,
 ): Promise<void> {
@@ -190,6 +192,7 @@ async function writeConfig(
   const stored = {
     ...info,
     data: dataName(data),
+    ...(selection && { voice: selection }),
     parent: { run: resolve(from.dir), sha256 },
     adapt: settings,
     recordings: { train: train.length, heldOut: heldOut.map(({ name }) => name), test: test.length },

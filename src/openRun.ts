@@ -19,6 +19,8 @@ export interface OpenRun {
   /** What was taken of a release of Common Voice; null for all of it, and for other data. */
   readonly voice: VoiceSelection | null;
   model(engine: Engine): Vae;
+  /** What is taken of other data: all, labelled as the run's was. */
+  voiceOf(other: string): Promise<VoiceSelection | null>;
   /** The data before it is read; see `dataset`. */
   source(data?: string, strict?: boolean): Promise<DataSource>;
   /**
@@ -35,11 +37,11 @@ export async function openRun(dir: string): Promise<OpenRun> {
   const { file, name } = await folder.model();
   const stored = (await folder.config()) as { data: string; voice?: VoiceSelection };
   const voice = stored.voice ?? null;
-  // Other recordings are all taken, and labelled as the run's were.
-  const labels = voice?.labels && { labels: voice.labels };
+  const labels = voice?.labels ? { labels: voice.labels } : null;
+  const voiceOf = async (other: string) => (labels && (await isCommonVoice(other)) ? labels : null);
   const source = async (other?: string, strict?: boolean) => {
     if (other === undefined) return openData(stored.data, { strict, voice });
-    return openData(other, { strict, voice: labels && (await isCommonVoice(other)) ? labels : null });
+    return openData(other, { strict, voice: await voiceOf(other) });
   };
   return {
     folder,
@@ -47,6 +49,7 @@ export async function openRun(dir: string): Promise<OpenRun> {
     data: stored.data,
     voice,
     model: (engine) => buildModel(engine, file, name),
+    voiceOf,
     source,
     dataset: async (engine, other, strict) => {
       const { intake, dataset } = await source(other, strict);

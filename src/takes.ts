@@ -17,9 +17,12 @@ import { decodeReplay, replayOf } from './model/replay.ts';
 import { type ClipInfo, scaled } from './model/speech.ts';
 import type { Take } from './model/takes.ts';
 import type { OpenRun } from './openRun.ts';
+import type { VoiceSelection } from './voice.ts';
 
 export interface TakeOptions {
   data: string;
+  /** What is taken of a release of Common Voice. */
+  voice: VoiceSelection | null;
   /** Of all recordings, instead of what their names say. */
   label?: string;
   /** Share of the recordings that is measured by and not learnt from. */
@@ -46,11 +49,11 @@ const fewest = 5;
 export async function readTakes(
   engine: Engine,
   file: ModelFile,
-  { data, label, holdOut, strict }: TakeOptions,
+  { data, voice, label, holdOut, strict }: TakeOptions,
   asked: boolean,
 ): Promise<FoundTakes> {
   const features = file.features as FeatureSettings;
-  const { table: tableOf, intake } = await openData(data, { strict });
+  const { table: tableOf, intake } = await openData(data, { strict, voice });
   if (!tableOf) throw new DataError(`${printable(data)}: these are images, and the model takes recordings`);
   const table = await tableOf(engine, features);
   const read = table.reader(scaled(features.maxDb as number, features.dynamicRange));

@@ -207,6 +207,12 @@ describe('flags', () => {
     expect(resumed.code, resumed.stderr).toBe(0);
     const other = await run('train', '--resume', out, '--epochs', '3', '--min-votes', '2');
     expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/leave out --min-votes/)]);
+    const learnt = join(dir, 'labelled-adapted');
+    const adapted = await run('adapt', '--run', out, '--data', release, '--steps', '2', '--out', learnt);
+    expect(adapted.code, adapted.stderr).toBe(0);
+    expect(JSON.parse(readFileSync(join(learnt, 'config.json'), 'utf8')).voice).toEqual({
+      labels: 'speaker',
+    });
   });
 
   test.each([
