@@ -72,7 +72,7 @@ export function train() {
         'files, or what preprocess made (default: digits)',
     )
     .addOption(
-      new Option('--model <kind>', 'default: cvae for the demo and voices, else vae').choices(modelKinds),
+      new Option('--model <kind>', 'default: cvae for demo, speech and voices, else vae').choices(modelKinds),
     )
     .addOption(
       new Option(
@@ -176,7 +176,7 @@ function defaultPreset({ data = 'digits' }: TrainOptions, kind: DataKind): strin
 
 /** The preset with the flags applied. */
 function configOf(options: TrainOptions, preset: string): TrainConfig {
-  const model = options.model ?? (['demo', 'voices'].includes(preset) ? 'cvae' : 'vae');
+  const model = options.model ?? (['demo', 'speech', 'voices'].includes(preset) ? 'cvae' : 'vae');
   const given = Object.fromEntries(
     configFlags.filter((k) => options[k] !== undefined).map((k) => [k, options[k]]),
   );

@@ -14,7 +14,7 @@ import { type Evaluation, evaluate } from './evaluate.ts';
 import { exampleShape, isImage } from './inputs.ts';
 import type { TrainConfig } from './presets.ts';
 import { ownPrior } from './prior.ts';
-import { stretched, type Take, Takes } from './takes.ts';
+import { stretchAll, type Take, Takes } from './takes.ts';
 import { type StepRow, TrainStep } from './trainStep.ts';
 import type { Vae } from './vae.ts';
 
@@ -216,21 +216,11 @@ export class Adaptation {
     const both = this.#old ? together(from, this.#old.train) : from;
     if (this.#old) for (const i of this.#next('old', this.#old.train.count, old)) places.push(from.count + i);
     const batch = gather(this.#dataset(both), both, places, this.model.config, reuse);
-    this.#stretch(batch.x.data, fresh);
+    // A few recordings are soon known by heart; at other speeds they are others.
+    const { stretch, seed } = this.settings;
+    stretchAll(batch.x, fresh, stretch, new Random(seed, 'adapt stretch').uniform(this.step, fresh));
     if (old > 0) batch.weights = weightsOf(fresh, old, this.settings.oldWeight);
     return batch;
-  }
-
-  /** A few recordings are soon known by heart; at other speeds they are others. */
-  #stretch(x: Float32Array, fresh: number): void {
-    const { stretch, seed } = this.settings;
-    if (stretch === 0) return;
-    const [rows, columns] = this.#shape;
-    const random = new Random(seed, 'adapt stretch').uniform(this.step, fresh);
-    for (let b = 0; b < fresh; b++) {
-      const example = x.subarray(b * rows * columns, (b + 1) * rows * columns);
-      example.set(stretched(example, columns, 1 + stretch * (2 * random[b] - 1)));
-    }
   }
 
   /** The next so many of `count` examples in a random order, again and again; new ones come in with the next order. */

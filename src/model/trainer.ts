@@ -4,11 +4,13 @@
 
 import type { Engine } from '../engine/engine.ts';
 import { DataError, NonFiniteError } from '../engine/errors.ts';
+import { Random } from '../engine/random.ts';
 import type { TuneOptions, TuneRow } from '../engine/tuner.ts';
 import { type Dataset, epochBatches, gather } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { checkConfig, type TrainConfig, vaeConfig } from './presets.ts';
 import { type Snapshot, snapshot } from './snapshot.ts';
+import { stretchAll } from './takes.ts';
 import { advice, type LossMeans, type StepRow, type StepState, TrainStep } from './trainStep.ts';
 import { Vae } from './vae.ts';
 
@@ -154,7 +156,12 @@ export class Trainer {
 
   #runStep(indices: Uint32Array): void {
     const { config } = this.model;
-    this.#steps.run(indices.length, (reuse) => gather(this.#data, this.#data.train, indices, config, reuse));
+    const [B, step] = [indices.length, this.step];
+    this.#steps.run(B, (reuse) => {
+      const batch = gather(this.#data, this.#data.train, indices, config, reuse);
+      stretchAll(batch.x, B, this.config.stretch, new Random(this.config.seed, 'stretch').uniform(step, B));
+      return batch;
+    });
   }
 
   /** As TrainStep's `read`; the rows are summed up for the epoch. */

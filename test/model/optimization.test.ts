@@ -11,6 +11,7 @@ import { epochBatches } from '../../src/model/dataset.ts';
 import { evaluate } from '../../src/model/evaluate.ts';
 import { scheduleOf } from '../../src/model/optimization.ts';
 import { checkConfig, presetConfig, setOption, type TrainConfig } from '../../src/model/presets.ts';
+import { stretchAll } from '../../src/model/takes.ts';
 import {
   buildModel,
   CheckpointError,
@@ -73,6 +74,7 @@ const settings: Settings[] = [
   { optimizer: 'adamw', weightDecay: 0.1, schedule: 'cosine', warmup: 0.5 },
   { optimizer: 'sgd', lr: 1e-4, momentum: 0.9, clipNorm: 5, schedule: 'linear', average: 0.7 },
   { weightDecay: 0.01, average: 0.9 },
+  { stretch: 0.3 },
 ];
 
 describe.each(settings)('%o', (over) => {
@@ -109,8 +111,22 @@ test('settings change the training, each of them', async () => {
     await last({ ...sgd, momentum: 0.9 }),
     await last({ ...sgd, clipNorm: 1 }),
     await last({ ...sgd, weightDecay: 0.5 }),
+    await last({ stretch: 0.3 }),
   ];
   expect(new Set(losses).size).toBe(losses.length);
+});
+
+test('clips of a batch are stretched within bounds, each by its own factor', () => {
+  const x = { data: Float32Array.from({ length: 3 * 2 * 8 }, (_, i) => i % 8), shape: [3, 2, 8] };
+  const slow = { ...x, data: x.data.slice() };
+  stretchAll(slow, 2, 0.5, Float32Array.of(0, 0.75));
+  // A ramp over time: at half the speed it rises half as fast, at 1.25 times it ends after 6.4 frames.
+  expect([...slow.data.subarray(0, 8)]).toEqual([0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]);
+  expect([...slow.data.subarray(16, 24)]).toEqual([0, 1.25, 2.5, 3.75, 5, 6.25, 3.5, 0]);
+  expect([...slow.data.subarray(32)]).toEqual([...x.data.subarray(32)]);
+  const still = { ...x, data: x.data.slice() };
+  stretchAll(still, 3, 0, Float32Array.of(0, 0.5, 1));
+  expect([...still.data]).toEqual([...x.data]);
 });
 
 test('the learning rate of a run: a warm-up, then down to nothing at its end', () => {
