@@ -23,6 +23,7 @@ import { runInterpolate } from '../src/interpolate.ts';
 import type { InputSettings } from '../src/model/inputs.ts';
 import type { TrainConfig } from '../src/model/presets.ts';
 import {
+  decodeModel,
   decodeWav,
   encodeModel,
   encodeWav,
@@ -179,6 +180,40 @@ test('between labels: from the sample of the one, at the same z', async () => {
     expect(Math.abs(v - x[i])).toBeLessThan(2.5 / 32768);
   });
   expect(wave(files[1])).not.toEqual(x);
+});
+
+test('between labels that have priors of their own: from one to the other at the same noise', async () => {
+  const file = decodeModel(readFileSync(at('spoken', 'model.safetensors')), 'spoken');
+  const places = Float32Array.of(2, 2, 2, 2, -2, -2, -2, -2);
+  const narrow = Float32Array.from({ length: 32 }, (_, i) => ((i % 16) % 5 === 0 ? 0.1 : 0));
+  const prior = {
+    weight: { data: Float32Array.of(1, 1), shape: [2, 1] },
+    mean: { data: places, shape: [2, 1, 4] },
+    scale: { data: narrow, shape: [2, 4, 4] },
+  };
+  mkdirSync(at('prior'));
+  cpSync(at('spoken', 'config.json'), at('prior', 'config.json'));
+  writeFileSync(at('prior', 'model.safetensors'), encodeModel({ ...file, prior }));
+  const labels = { fromLabel: '0', toLabel: '1', seed: 5, steps: 3 };
+  const { files } = await runInterpolate({ run: at('prior'), device, ...labels, out: at('prior-labels') });
+  const made = await runGenerate({
+    ...{ run: at('prior'), device, label: ['0'], seed: 5, count: 1, temperature: 1 },
+    out: at('prior-sample'),
+  });
+  const [x, y] = [wave(files[0]), wave(made.files[0])];
+  y.forEach((v, i) => {
+    expect(Math.abs(v - x[i])).toBeLessThan(2.5 / 32768);
+  });
+  // The plane lies around the prior's mean, not around 0.
+  const grid = {
+    grid: [0, 1] as [number, number],
+    label: '1',
+    steps: 2,
+    range: [-1e-6, 1e-6] as [number, number],
+  };
+  const centre = await runInterpolate({ run: at('prior'), device, ...grid, out: at('prior-grid') });
+  const plain = await runInterpolate({ run: at('spoken'), device, ...grid, out: at('plain-grid') });
+  expect(wave(centre.files[0])).not.toEqual(wave(plain.files[0]));
 });
 
 describe('a grid', () => {

@@ -119,6 +119,26 @@ describe('train and generate', () => {
     expect([over.code, over.stderr]).toEqual([1, expect.stringMatching(/exists; nothing is overwritten/)]);
   });
 
+  test('the speech preset: a CVAE with a prior of its own, by which it speaks', async () => {
+    const out = join(dir, 'speech');
+    const args = ['--preset', 'speech', '--data', data, ...tiny, '--epochs', '2', '--set', 'warmup=1'];
+    const trained = await run('train', ...args, '--out', out);
+    expect(trained.code, trained.stderr).toBe(0);
+    const bytes = readFileSync(join(out, 'model.safetensors'));
+    const { tensors, metadata } = readSafetensors(bytes, 'model');
+    expect(JSON.parse(metadata.config)).toMatchObject({ model: 'cvae', mixture: 16, stretch: 0.1 });
+    expect(tensors.get('prior.mean')?.shape).toEqual([4, 16, 4]);
+    const spoken = (to: string) =>
+      run('generate', '--run', out, '--label', '2', '--count', '2', '--out', join(dir, to));
+    expect((await spoken('speech-a')).code).toBe(0);
+    // Without the prior the same noise says something else.
+    const own = [...tensors].filter(([name]) => !name.startsWith('prior.'));
+    writeFileSync(join(out, 'model.safetensors'), writeSafetensors(Object.fromEntries(own), metadata));
+    expect((await spoken('speech-b')).code).toBe(0);
+    const [a, b] = ['a', 'b'].map((k) => readFileSync(join(dir, `speech-${k}`, '2_speech_0.wav')));
+    expect(a.equals(b)).toBe(false);
+  });
+
   test('killed at a random step and resumed, it ends with the same bits', async () => {
     const whole = join(dir, 'whole');
     const killed = join(dir, 'killed');
