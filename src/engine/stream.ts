@@ -31,6 +31,8 @@ const shortestSleep = 3;
 const oversleptShare = 0.8;
 /** What time spent spinning would have been without: a software adapter's work is slowed by the core that it loses. */
 const spunShare = 0.6;
+/** A known cost grows by this at most in one wait: a process that was stopped for an hour has not worked for an hour. */
+const mostGrowth = 2;
 
 export class Stream {
   /** Counts submits; a buffer used under the present serial may not be written by the queue before a submit. */
@@ -130,7 +132,8 @@ export class Stream {
       const known = [...this.#work.keys()].filter(({ ms }) => ms > 0);
       const mean = known.length > 0 ? known.reduce((sum, { ms }) => sum + ms, 0) / known.length : 1;
       const parts = [...this.#work].map(([cost, count]) => ({ cost, count, ms: cost.ms || mean }));
-      const scale = took / parts.reduce((sum, { count, ms }) => sum + count * ms, 0);
+      const factor = took / parts.reduce((sum, { count, ms }) => sum + count * ms, 0);
+      const scale = known.length > 0 ? Math.min(mostGrowth, factor) : factor;
       for (const { cost, ms } of parts) cost.ms = ms * scale;
     }
     this.#recorded = false;

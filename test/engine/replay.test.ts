@@ -1,6 +1,7 @@
 // Captures that hold only a part of a training step, mixed with eager work: right numbers, or a refusal.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { Stream } from '../../src/engine/stream.ts';
 import {
   backward,
   DeviceError,
@@ -110,6 +111,25 @@ test('a replay is refused when a tensor from outside is gone', async () => {
   expect(() => capture.run({ x })).toThrow(/tensor from outside that was disposed/);
   capture.dispose();
   other.dispose();
+});
+
+test('a wait through which the process was stopped makes the next ones a little longer only', () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const device = { createCommandEncoder: () => ({ finish: () => {} }), queue: { submit: () => {} } };
+  const stream = new Stream(device as unknown as GPUDevice);
+  const cost = { ms: 0 };
+  const wait = (ms: number) => {
+    stream.replay([], cost);
+    now += ms;
+    stream.settled();
+    return cost.ms;
+  };
+  expect([wait(100), wait(100)]).toEqual([100, 100]);
+  expect(wait(3_600_000)).toBe(200);
+  expect(wait(100)).toBe(100);
+  expect([wait(150), wait(50)]).toEqual([150, 50]);
+  clock.mockRestore();
 });
 
 test('an expected time that was spoilt shrinks again, also where two captures share every wait', async () => {
