@@ -169,7 +169,7 @@ function speech(model: ModelKind): ConvConfig {
     mixture: 16,
     stretch: 0.1,
     batch: 32,
-    epochs: 150,
+    epochs: 100,
   };
 }
 
