@@ -68,6 +68,8 @@ export function generate() {
 export async function runGenerate(options: GenerateOptions): Promise<GenerateResult> {
   const { file, name, title, dir } = await RunFolder.playable(options.run);
   const medium = mediumOf(file.features);
+  if (file.config.mixture > 0 && !file.prior)
+    say('its prior is fitted when training ends: until then z is drawn from the standard normal');
   const labels = chosenLabels(file, options.label);
   const out = options.out ?? join(dir, 'samples');
   const speaker = options.speaker === undefined ? -1 : checkSpeaker(file, options.speaker);
