@@ -36,8 +36,18 @@ const { values, positionals } = parseArgs({
 });
 const { data, out, embed } = values;
 const count = Number(values.count);
-const runs = positionals.map((text) => text.split('=') as [name: string, run: string]);
-if (!data || !out || !(count > 0) || runs.length === 0 || runs.some(([, run]) => !run))
+const runs = positionals.map((text): [name: string, run: string] => {
+  const at = text.indexOf('=');
+  return [text.slice(0, Math.max(0, at)), text.slice(at + 1)];
+});
+if (
+  !data ||
+  !out ||
+  !Number.isInteger(count) ||
+  count < 1 ||
+  runs.length === 0 ||
+  runs.some(([name, run]) => !name || !run)
+)
   throw new Error('usage: node dist/sideBySide.js --data DIR --out FILE [--count 3] [--embed] NAME=RUN...');
 
 interface Clip {
@@ -56,6 +66,8 @@ try {
   const models: [string, ModelFile][] = [];
   for (const [name, run] of runs) models.push([name, (await RunFolder.playable(run)).file]);
   const { labels, features } = models[0][1];
+  const other = models.find(([, file]) => `${file.labels}` !== `${labels}`);
+  if (other) throw new Error(`${other[0]}: says ${other[1].labels}, ${models[0][0]} says ${labels}`);
   const store = new Store(features);
   const columns: [string, Cell[]][] = [];
   for (const [name, file] of models) columns.push([name, await spoken(engine, store, name, file)]);

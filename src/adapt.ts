@@ -246,7 +246,8 @@ async function learn(engine: Engine, o: Learning): Promise<AdaptResult> {
 /** Some steps, and a measure: an epoch of metrics.jsonl. */
 async function learnEpoch(adaptation: Adaptation, folder: RunFolder): Promise<void> {
   const since = performance.now();
-  const rows = await adaptation.takeSteps(measureEvery);
+  const left = adaptation.settings.steps - adaptation.step;
+  const rows = await adaptation.takeSteps(Math.min(measureEvery, left));
   const { step, fresh, old } = await adaptation.measure();
   const mean = (key: keyof LossMeans) => rows.reduce((sum, row) => sum + row[key], 0) / rows.length;
   const epoch = {

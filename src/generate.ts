@@ -55,7 +55,7 @@ export function generate() {
     .option('--label <label...>', 'labels to say, for a conditional model (default: every label)')
     .option('--speaker <name>', 'whose voice, for a model that knows speakers (default: the mean of all)')
     .option('--count <n>', 'of each label', wholeNumber(1), 4)
-    .option('--temperature <x>', 'factor on z; 1 samples the prior', number(0), 1)
+    .option('--temperature <x>', 'factor on the spread of the prior; 1 samples it', number(0), 1)
     .option('--seed <n>', 'of the noise', wholeNumber(0), 1)
     .option('--out <dir>', 'where to write (default: samples/ in the run folder)')
     .action(async (options: GenerateOptions) => {
@@ -69,7 +69,9 @@ export async function runGenerate(options: GenerateOptions): Promise<GenerateRes
   const { file, name, title, dir } = await RunFolder.playable(options.run);
   const medium = mediumOf(file.features);
   if (file.config.mixture > 0 && !file.prior)
-    say('its prior is fitted when training ends: until then z is drawn from the standard normal');
+    say(
+      'its prior is not fitted yet, so z is drawn from the standard normal; train --resume ends the training and fits it',
+    );
   const labels = chosenLabels(file, options.label);
   const out = options.out ?? join(dir, 'samples');
   const speaker = options.speaker === undefined ? -1 : checkSpeaker(file, options.speaker);

@@ -35,6 +35,7 @@ export {
   klPerUnit,
   type PartFigures,
 } from './model/evaluate.ts';
+export { adaptedPrior, fitPrior } from './model/fitPrior.ts';
 export { imageDataset } from './model/images.ts';
 export { exampleShape, type ImageSettings, type InputSettings, isImage } from './model/inputs.ts';
 export { type IwaeOptions, iwaeBound } from './model/iwae.ts';
@@ -42,7 +43,7 @@ export { type LatentMap, latentMap } from './model/latentMap.ts';
 export * from './model/layers.ts';
 export { type Likelihood, likelihoods, type Nats, natsOf, type VaeLoss, vaeLoss } from './model/objective.ts';
 export { presetConfig, presetNames, type TrainConfig, vaeConfig } from './model/presets.ts';
-export { fitPrior, type Mixture, type Noise, noiseOf, priorMean, priorPoint } from './model/prior.ts';
+export { type Mixture, type Noise, noiseOf, priorMean, priorPoint } from './model/prior.ts';
 export { atMean, type Reconstruction, reconstructWave } from './model/reconstruct.ts';
 export { decodeReplay, encodeReplay, replayExamples, replayOf } from './model/replay.ts';
 export { readSafetensors, writeSafetensors } from './model/safetensors.ts';

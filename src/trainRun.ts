@@ -1,7 +1,6 @@
 // A training run in its folder: trains, logs, saves, and goes on after a lost device from its last saved state.
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { say } from './command.ts';
 import type { Engine } from './engine/engine.ts';
 import { NonFiniteError } from './engine/errors.ts';
@@ -10,7 +9,6 @@ import {
   buildModel,
   type CheckpointFile,
   type DecodedCheckpoint,
-  decodeModel,
   encodeCheckpoint,
   encodeModel,
   type ModelInfo,
@@ -18,8 +16,8 @@ import {
 } from './model/checkpoint.ts';
 import type { Dataset } from './model/dataset.ts';
 import type { Evaluation } from './model/evaluate.ts';
+import { ownPrior } from './model/fitPrior.ts';
 import { isImage } from './model/inputs.ts';
-import { ownPrior } from './model/prior.ts';
 import { encodeReplay, replayOf } from './model/replay.ts';
 import { type EpochRow, Trainer } from './model/trainer.ts';
 import { Progress } from './progress.ts';
@@ -191,9 +189,9 @@ class Session {
   async #fitPrior(): Promise<void> {
     const { data, folder, info } = this.#o;
     if (!(info.config.mixture > 0)) return;
-    const path = folder.path('model.safetensors');
-    const file = decodeModel(await readFile(path), path);
-    const model = buildModel(this.engine, file, path);
+    const { file, name } = await folder.model();
+    const model = buildModel(this.engine, file, name);
+    say('fitting the prior');
     const own = await ownPrior(this.engine, model, data, data.train, info.config);
     model.params.dispose();
     await folder.write('model.safetensors', encodeModel({ ...file, ...own }));

@@ -23,14 +23,18 @@ import { runInterpolate } from '../src/interpolate.ts';
 import type { InputSettings } from '../src/model/inputs.ts';
 import type { TrainConfig } from '../src/model/presets.ts';
 import {
+  buildModel,
   decodeModel,
   decodeWav,
   encodeModel,
   encodeWav,
   exampleShape,
+  featuresToWaves,
   joinClips,
+  noiseOf,
   openEngine,
   presetConfig,
+  priorPoint,
   Random,
   referenceFeatures,
   Vae,
@@ -204,6 +208,19 @@ test('between labels that have priors of their own: from one to the other at the
   y.forEach((v, i) => {
     expect(Math.abs(v - x[i])).toBeLessThan(2.5 / 32768);
   });
+  // It ends at the other label's prior, at the noise of the first.
+  const engine = await openEngine({ device });
+  const model = buildModel(engine, { ...file, prior }, 'prior');
+  const end = priorPoint(prior, 1, noiseOf(5, 0, 0, 4));
+  expect(Math.abs(end[0] + 2)).toBeLessThan(0.5);
+  const decoded = engine.noGrad(() =>
+    featuresToWaves(engine, model.decode(engine.tensor(end, [1, 4]), engine.tensor([0, 1], [1, 2])), sound),
+  );
+  const last = wave(files[2]);
+  (await decoded.read()).forEach((v, i) => {
+    expect(Math.abs(v - last[i])).toBeLessThan(2.5 / 32768);
+  });
+  engine.close();
   // The plane lies around the prior's mean, not around 0.
   const grid = {
     grid: [0, 1] as [number, number],

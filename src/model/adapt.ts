@@ -11,9 +11,9 @@ import { type AdaptSettings, adaptConfig, adaptDefaults, weightsOf } from './ada
 import { buildModel, type ModelFile, type ModelInfo } from './checkpoint.ts';
 import { type Batch, type Dataset, examplesAt, gather, type Split, together } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
+import { adaptedPrior } from './fitPrior.ts';
 import { exampleShape, isImage } from './inputs.ts';
 import type { TrainConfig } from './presets.ts';
-import { ownPrior } from './prior.ts';
 import { stretchAll, type Take, Takes } from './takes.ts';
 import { type StepRow, TrainStep } from './trainStep.ts';
 import type { Vae } from './vae.ts';
@@ -128,16 +128,17 @@ export class Adaptation {
   }
 
   /**
-   * Steps in a row, done when their losses are known: faster than to wait for each. No further than `settings.steps`.
+   * Steps in a row, done when their losses are known: faster than to wait for each. Beyond `settings.steps` the learning
+   * rate is 0.
    * @throws DataError without a take, NonFiniteError if a step was refused: the weights are those before it.
    */
   async takeSteps(count: number): Promise<StepRow[]> {
     if (this.#takes.count === 0) throw new DataError('adapt: no take to learn from; add one first');
-    const { batch, replay, train, steps } = this.settings;
+    const { batch, replay, train } = this.settings;
     // What else could be forgotten does not move where an embedding alone learns.
     const old = this.#old && train !== 'speaker' ? Math.round(batch * replay) : 0;
     const all: StepRow[] = [];
-    const last = this.step + Math.min(count, Math.max(1, steps - this.step));
+    const last = this.step + count;
     while (this.step < last) {
       this.#steps.run(batch, (reuse) => this.#batch(batch - old, old, reuse));
       if (this.step < last && !this.#steps.due) continue;
@@ -171,15 +172,18 @@ export class Adaptation {
     return this.#best?.weights ?? this.#steps.playing(() => this.model.params.state());
   }
 
-  /** The adapted model, as a file to save or to play; a fitted prior is fitted again, to takes and replay. */
+  /** The adapted model, as a file to save or to play; a fitted prior has the takes in it. */
   async file(): Promise<ModelFile> {
     const file = { ...this.#file, params: await this.weights() };
-    if (!(file.config.mixture > 0) || this.#takes.count === 0) return file;
+    const takes = this.#takes;
+    if (!file.prior || takes.count === 0) return file;
     const model = buildModel(this.engine, file, 'adapted model');
-    const split = this.#old ? together(this.#takes, this.#old.train) : this.#takes;
-    const own = await ownPrior(this.engine, model, this.#dataset(split), split, file.config);
-    model.params.dispose();
-    return { ...file, ...own };
+    try {
+      const prior = await adaptedPrior(this.engine, model, this.#dataset(takes), takes, file.prior);
+      return { ...file, prior };
+    } finally {
+      model.params.dispose();
+    }
   }
 
   /** Goes back to the weights it began with; the takes stay. */

@@ -1,9 +1,11 @@
 // A mixture of Gaussians that share one covariance, fitted by expectation and maximisation (Dempster, Laird and Rubin
-// 1977) to points that are themselves Gaussians: each has the same diagonal variance around it. So fitted to the means of
-// a VAE's posteriors, with their mean variance, it is the mixture that is likeliest for draws from the posteriors.
+// 1977) to points that are themselves Gaussians, each with the same diagonal variance around it: the means of a VAE's
+// posteriors and their mean variance. A point's shares of the components hold for all that it may be, so what rises with
+// every round is a lower bound of the mean log density of draws; with one component, or without variance, it is that.
 // Begins with k-means++ (Arthur and Vassilvitskii 2007). Float64 throughout.
 
 import type { Random } from '../engine/random.ts';
+import { place } from './prior.ts';
 
 export interface Gaussians {
   /** (K), 1 in sum. */
@@ -14,47 +16,66 @@ export interface Gaussians {
   scale: Float64Array;
 }
 
+/** A fit, and the bound that the one before it had: nats a point. */
+export interface Round {
+  fit: Gaussians;
+  bound: number;
+}
+
 const mostRounds = 100;
 /** Nats a point by which a round must gain, or it is the last. */
 const worthwhile = 1e-5;
 /** Added to the covariance's diagonal. */
 const floor = 1e-6;
 
+/** The last of `rounds`. */
+export function fitMixture(...given: Parameters<typeof rounds>): Gaussians {
+  let last: Round | null = null;
+  for (const round of rounds(...given)) last = round;
+  return (last as Round).fit;
+}
+
 /**
+ * Fits, each better than the one before, until a round gains nothing.
  * @param points (n, D), one at least
  * @param variance (D) around each point
  * @param K components, at most n
  */
-export function fitMixture(
+export function* rounds(
   points: ArrayLike<number>,
   variance: ArrayLike<number>,
   K: number,
   random: Random,
-): Gaussians {
+): Generator<Round> {
   const D = variance.length;
   const n = points.length / D;
   const rows = Array.from({ length: n }, (_, i) =>
     Float64Array.from({ length: D }, (_, d) => points[i * D + d]),
   );
+  const around = Float64Array.from(variance, (v) => v + floor);
   const second = products(rows, Array(n).fill(1 / n));
-  for (let d = 0; d < D; d++) second[d * D + d] += variance[d] + floor;
+  for (let d = 0; d < D; d++) second[d * D + d] += around[d];
   let fit = maximised(rows, nearest(rows, seeds(rows, K, random)), second);
   for (let round = 0, before = Number.NEGATIVE_INFINITY; round < mostRounds; round++) {
     const { shares, mean } = expected(rows, fit);
+    const bound = mean - spreadCost(around, fit.scale);
     fit = maximised(rows, shares, second);
-    if (mean - before < worthwhile) break;
-    before = mean;
+    yield { fit, bound };
+    if (bound - before < worthwhile) return;
+    before = bound;
   }
-  return fit;
 }
 
-/** Mean log density of points, (n, D), in nats. */
-export function logDensity(points: ArrayLike<number>, fit: Gaussians): number {
-  const D = fit.means[0].length;
-  const rows = Array.from({ length: points.length / D }, (_, i) =>
-    Float64Array.from({ length: D }, (_, d) => points[i * D + d]),
-  );
-  return expected(rows, fit).mean;
+/** What the variance around the points takes from their log density: tr(S^-1 V) / 2. */
+function spreadCost(variance: Float64Array, scale: Float64Array): number {
+  const D = variance.length;
+  let sum = 0;
+  for (let d = 0; d < D; d++) {
+    const unit = new Float64Array(D);
+    unit[d] = 1;
+    sum += variance[d] * squared(whitened(unit, scale), new Float64Array(D));
+  }
+  return sum / 2;
 }
 
 /** Points to begin with: the first at random, each other with a chance that grows with its squared distance to the last ones. */
@@ -70,19 +91,6 @@ function seeds(rows: readonly Float64Array[], K: number, random: Random): Float6
     });
   }
   return chosen;
-}
-
-/** Where a draw from [0, 1) falls among weights of any sum; the last that has one, if rounding leads beyond. */
-export function place(weights: ArrayLike<number>, draw: number): number {
-  let rest = draw * Array.from(weights).reduce((sum, w) => sum + w, 0);
-  let last = 0;
-  for (let i = 0; i < weights.length; i++) {
-    if (weights[i] <= 0) continue;
-    last = i;
-    rest -= weights[i];
-    if (rest < 0) break;
-  }
-  return last;
 }
 
 function nearest(rows: readonly Float64Array[], centres: readonly Float64Array[]): Float64Array[] {

@@ -322,7 +322,7 @@ const settingChecks: Checks<TrainSettings> = {
   schedule: oneOf(scheduleKinds),
   warmup: limited,
   average: share,
-  mixture: [(n) => n === 0 || (whole(n) && (n as number) <= 1000), 'a whole number of 0 to 1000'],
+  mixture: [(n) => n === 0 || (whole(n) && (n as number) <= 100), 'a whole number of 0 to 100'],
   stretch: share,
   batch: [whole, atLeastOne],
   epochs: [whole, atLeastOne],

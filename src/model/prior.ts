@@ -1,15 +1,9 @@
 // What z is drawn from when a model makes something new: the standard normal that training pulls z towards, or a mixture of
 // Gaussians for each label, fitted after training to where the encoder puts the training examples (the aggregated
-// posterior). A z then tells the decoder what it has learnt to say for that label, not what lies between.
+// posterior; fitPrior.ts). A z then tells the decoder what it has learnt to say for that label, not what lies between.
 
-import type { Engine } from '../engine/engine.ts';
 import { Random } from '../engine/random.ts';
 import type { HostArray } from '../engine/tensor.ts';
-import { inChunks } from './chunks.ts';
-import type { Dataset, Split } from './dataset.ts';
-import { fitMixture, place } from './mixture.ts';
-import type { TrainConfig } from './presets.ts';
-import type { Vae } from './vae.ts';
 
 /** A mixture of K Gaussians for each of C labels, C = 1 for a model without. */
 export interface Mixture {
@@ -28,9 +22,6 @@ export interface Noise {
   /** (D), standard normal. */
   eps: Float32Array;
 }
-
-/** Examples for each component at least; labels with few have fewer components. */
-const leastEach = 10;
 
 /** The noise of a clip: it depends on seed, label and the clip's number alone, not on how many are asked for. */
 export function noiseOf(seed: number, label: number | null, index: number, latent: number): Noise {
@@ -63,6 +54,19 @@ export function priorPoint(
   });
 }
 
+/** Where a draw from [0, 1) falls among weights of any sum; the last that has one, if rounding leads beyond. */
+export function place(weights: ArrayLike<number>, draw: number): number {
+  let rest = draw * Array.from(weights).reduce((sum, w) => sum + w, 0);
+  let last = 0;
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] <= 0) continue;
+    last = i;
+    rest -= weights[i];
+    if (rest < 0) break;
+  }
+  return last;
+}
+
 /** The mean of the prior for a label, (D). */
 export function priorMean(prior: Mixture | null, label: number | null, latent: number): Float32Array {
   const mean = new Float32Array(latent);
@@ -72,69 +76,6 @@ export function priorMean(prior: Mixture | null, label: number | null, latent: n
     for (let d = 0; d < latent; d++)
       mean[d] += prior.weight.data[c * K + k] * prior.mean.data[(c * K + k) * latent + d];
   return mean;
-}
-
-/**
- * Fits the prior to where a model puts examples.
- * @param components of each label at most
- */
-export async function fitPrior(
-  engine: Engine,
-  model: Vae,
-  data: Dataset,
-  split: Split,
-  components: number,
-): Promise<Mixture> {
-  const { latent: D, classes } = model.config;
-  const [mu, logVar] = await inChunks(engine, model, data, split, ({ x, label }) => {
-    const posterior = model.encode(x, label);
-    return [posterior.mu, posterior.logVar];
-  });
-  const C = Math.max(1, classes);
-  const prior = standardNormal(C, components, D);
-  for (let c = 0; c < C; c++) {
-    const own = classes === 0 ? allOf(split) : allOf(split).filter((i) => split.label[i] === c);
-    if (own.length === 0) continue;
-    const points = new Float32Array(own.length * D);
-    const variance = new Float64Array(D);
-    own.forEach((i, row) => {
-      points.set(mu.subarray(i * D, (i + 1) * D), row * D);
-      for (let d = 0; d < D; d++) variance[d] += Math.exp(logVar[i * D + d]) / own.length;
-    });
-    const K = Math.max(1, Math.min(components, Math.floor(own.length / leastEach)));
-    const { weights, means, scale } = fitMixture(points, variance, K, new Random(0, `mixture ${c}`));
-    prior.weight.data.fill(0, c * components, (c + 1) * components);
-    prior.weight.data.set(weights, c * components);
-    means.forEach((mean, k) => {
-      prior.mean.data.set(mean, (c * components + k) * D);
-    });
-    prior.scale.data.set(scale, c * D * D);
-  }
-  return prior;
-}
-
-/** What a model's file has of a prior: fitted to a split where the configuration asks for one. */
-export async function ownPrior(
-  engine: Engine,
-  model: Vae,
-  data: Dataset,
-  split: Split,
-  { mixture }: Pick<TrainConfig, 'mixture'>,
-): Promise<{ prior?: Mixture }> {
-  return mixture > 0 ? { prior: await fitPrior(engine, model, data, split, mixture) } : {};
-}
-
-const allOf = ({ count }: Split): number[] => Array.from({ length: count }, (_, i) => i);
-
-function standardNormal(C: number, K: number, D: number): Mixture {
-  return {
-    weight: { data: Float32Array.from({ length: C * K }, (_, i) => Number(i % K === 0)), shape: [C, K] },
-    mean: { data: new Float32Array(C * K * D), shape: [C, K, D] },
-    scale: {
-      data: Float32Array.from({ length: C * D * D }, (_, i) => Number((i % (D * D)) % (D + 1) === 0)),
-      shape: [C, D, D],
-    },
-  };
 }
 
 /** What is wrong with a prior that a file holds, or null. */

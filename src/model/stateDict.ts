@@ -2,7 +2,8 @@
 //   PyTorch   safetensors.torch.save_file(model.state_dict(), path), model.load_state_dict(load_file(path))
 //   here      encodeStateDict(await model.params.state()), loadStateDict(model.params, bytes, path)
 // Names and layouts are those of torch.nn's modules. Float32 passes bit for bit; F16 and BF16 are widened, F64 rounded to
-// float32; other dtypes are refused. A model.safetensors of a run is such a file as well.
+// float32; other dtypes are refused. A model.safetensors of a run is such a file as well;
+// its prior (prior.*) is no weight, and passed over: for PyTorch, load_state_dict(state, strict=False).
 
 import { type Parameters, refuseDifferences } from '../engine/params.ts';
 import { type HostArray, shapeText } from '../engine/tensor.ts';
@@ -21,7 +22,7 @@ export function encodeStateDict(state: Record<string, HostArray>): Uint8Array {
 export function loadStateDict(params: Parameters, bytes: Uint8Array, name: string): void {
   const { tensors } = readSafetensors(bytes, name);
   // Batches seen by torch's batch normalisation, an integer that nothing here depends on.
-  for (const key of tensors.keys()) if (/(^|\.)num_batches_tracked$/.test(key)) tensors.delete(key);
+  for (const key of tensors.keys()) if (/(^|\.)num_batches_tracked$|^prior\./.test(key)) tensors.delete(key);
   const { state, refused } = splitFloats(tensors);
   const shapes = Object.fromEntries([...tensors].map(([key, { shape }]) => [key, { shape }]));
   refuseDifferences([...params.differences(shapes), ...refused], name);

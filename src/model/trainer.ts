@@ -46,6 +46,8 @@ function checkTrainable(config: TrainConfig, data: Dataset): void {
       'cvae: the recordings have no labels; name them {label}_{speaker}_{index}.wav, put them into a folder for ' +
         'each label, or train a vae',
     );
+  if (config.stretch > 0 && data.dynamicRange === null)
+    throw new DataError(`stretch ${config.stretch}: of sounds, and these are images; set stretch=0`);
   if (config.speakerDim > 0 && !data.speakers?.length)
     throw new DataError(
       'speakers: the recordings do not say who speaks; name them {label}_{speaker}_{index}.wav, or set speakerDim=0',

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { referenceFeatures } from '../../src/audio/features.ts';
-import { fitMixture, logDensity, place } from '../../src/model/mixture.ts';
+import { fitMixture, rounds } from '../../src/model/mixture.ts';
+import { place } from '../../src/model/prior.ts';
 import {
   Adaptation,
   buildModel,
@@ -89,29 +90,32 @@ describe('mixture', () => {
     expect(scale[2] ** 2 + scale[3] ** 2).toBeCloseTo(cov[2] + variance[1], 4);
   });
 
-  test('density as by the formula, and more of it by more components', () => {
-    const fits = [1, 3].map((K) => fitMixture(points, variance, K, new Random(1, 'k')));
-    const byHand = ({ weights, means, scale: [l, , m, r] }: (typeof fits)[number], x: number, y: number) => {
-      const [sxx, sxy, syy] = [l * l, l * m, m * m + r * r];
-      const det = sxx * syy - sxy * sxy;
-      return means.reduce((sum, [mx, my], k) => {
-        const [a, b] = [x - mx, y - my];
-        const q = (syy * a * a - 2 * sxy * a * b + sxx * b * b) / det;
-        return sum + (weights[k] * Math.exp(-q / 2)) / (2 * Math.PI * Math.sqrt(det));
+  test('every round is better by the bound, which is the density by its formula', () => {
+    const sharp = fitMixture(points, [0, 0], 3, new Random(1, 'k'));
+    const { weights, means, scale } = sharp;
+    const [l, , m, r] = scale;
+    const [sxx, sxy, syy] = [l * l, l * m, m * m + r * r];
+    const det = sxx * syy - sxy * sxy;
+    const density = (x: number, y: number) =>
+      means.reduce((sum, [mx, my], k) => {
+        const [p, q] = [x - mx, y - my];
+        const far = (syy * p * p - 2 * sxy * p * q + sxx * q * q) / det;
+        return sum + (weights[k] * Math.exp(-far / 2)) / (2 * Math.PI * Math.sqrt(det));
       }, 0);
-    };
-    for (const fit of fits)
-      for (const [x, y] of [
-        [-20, 1],
-        [3, 28],
-      ])
-        expect(logDensity([x, y], fit)).toBeCloseTo(Math.log(byHand(fit, x, y)), 9);
-    expect(logDensity(points, fits[1])).toBeGreaterThan(logDensity(points, fits[0]) + 1);
+    const byHand = owners.reduce((sum, _, i) => sum + Math.log(density(points[2 * i], points[2 * i + 1])), 0);
+    const bounds = [...rounds(points, [0, 0], 3, new Random(1, 'k'))].map(({ bound }) => bound);
+    expect(bounds[bounds.length - 1]).toBeCloseTo(byHand / owners.length, 3);
+    // One cloud for many components, and a variance that matters: here the density at the points falls at first.
+    const cloud = new Random(2, 'cloud').normal(0, 250 * 16);
+    const rising = [...rounds(cloud, Array(16).fill(0.3), 16, new Random(1, 'k'))].map(({ bound }) => bound);
+    expect(rising.length).toBeGreaterThan(5);
+    for (let i = 1; i < rising.length; i++) expect(rising[i]).toBeGreaterThan(rising[i - 1] - 1e-9);
   });
 
   test('points that are all the same, and as many components as points', () => {
     const same = fitMixture(new Float32Array(12).fill(2), [0, 0, 0], 2, new Random(1, 'k'));
-    expect(same.means.every((mean) => mean.every((v) => Number.isFinite(v)))).toBe(true);
+    for (const list of [...same.means, same.weights, same.scale])
+      expect([...list].every(Number.isFinite)).toBe(true);
     expect(Math.max(...same.means[0])).toBeCloseTo(2, 6);
     const each = fitMixture([0, 10, 20], [0.01], 3, new Random(1, 'k'));
     expect(each.means.map(([m]) => Math.round(m)).sort((a, b) => a - b)).toEqual([0, 10, 20]);
@@ -249,7 +253,7 @@ describe('of a model', () => {
     );
   });
 
-  test('a run fits it at its end, or where it is stopped; adapting fits it again', async () => {
+  test('a run fits it at its end, or where it is stopped; adapting puts the takes into it', async () => {
     const run = async (name: string, over: Partial<typeof config>, signal = new AbortController().signal) => {
       const folder = await RunFolder.create(join(dir, name));
       const reopen = () => openEngine();
@@ -272,7 +276,22 @@ describe('of a model', () => {
     await adaptation.takeSteps(2);
     const adapted = await adaptation.file();
     adaptation.dispose();
-    expect(adapted.prior?.weight.shape).toEqual([2, 2]);
-    expect([...(adapted.prior?.mean.data ?? [])]).not.toEqual([...(model.prior?.mean.data ?? [])]);
+    // The label of the take is drawn from it half of the time; the other is as it was.
+    const { weight, mean, scale } = adapted.prior as Mixture;
+    const before = model.prior as Mixture;
+    expect(weight.shape).toEqual([2, 3]);
+    expect([...weight.data]).toEqual([1, 0, 0, 0.5, 0, 0.5]);
+    expect(mean.data.subarray(0, 6)).toEqual(before.mean.data.subarray(0, 6));
+    expect(scale).toEqual(before.scale);
+    const vae = buildModel(engine, adapted, 'adapted');
+    const x = engine.tensor(new Float32Array(data.shape[0] * data.shape[1]).fill(0.5), [1, ...data.shape]);
+    const { mu } = engine.noGrad(() => vae.encode(x, engine.tensor(Float32Array.of(0, 1), [1, 2])));
+    closeTo(
+      mean.data.subarray(15, 18),
+      await mu.read(),
+      { relative: 1e-5, ofRms: 1e-5 },
+      'place of the take',
+    );
+    vae.params.dispose();
   });
 });

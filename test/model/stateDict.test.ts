@@ -57,6 +57,15 @@ test('names and shapes are those of torch.nn', async () => {
   model.params.dispose();
 });
 
+test('the prior of a model file is no weight', async () => {
+  const [model, other] = [make(1), make(2)];
+  const state = await model.params.state();
+  const bytes = encodeStateDict({ ...state, 'prior.weight': { data: Float32Array.of(1), shape: [1, 1] } });
+  loadStateDict(other.params, bytes, 'model.safetensors');
+  expect((await other.params.state())['fc.weight'].data).toEqual(state['fc.weight'].data);
+  for (const { params } of [model, other]) params.dispose();
+});
+
 test('out and in again gives the same bits, and the same output', async () => {
   const [a, b] = [make(1), make(2)];
   const bytes = encodeStateDict(await a.params.state());

@@ -7,9 +7,10 @@ import type { HostArray } from '../../src/engine/tensor.ts';
 import { buildModel, encodeModel, type ModelFile } from '../../src/model/checkpoint.ts';
 import { inChunks } from '../../src/model/chunks.ts';
 import { type Dataset, exampleOf, type Split } from '../../src/model/dataset.ts';
+import { adaptedPrior } from '../../src/model/fitPrior.ts';
 import { exampleShape } from '../../src/model/inputs.ts';
 import { latentMap } from '../../src/model/latentMap.ts';
-import { ownPrior } from '../../src/model/prior.ts';
+import type { Mixture } from '../../src/model/prior.ts';
 import { Takes } from '../../src/model/takes.ts';
 import type { Vae } from '../../src/model/vae.ts';
 import type { Version } from '../teach/protocol.ts';
@@ -93,12 +94,24 @@ export class BeforeAndNow {
       label: [...kept.label, ...placed.label],
       speaker: [...kept.speaker, ...placed.speaker],
     };
-    const prior = await ownPrior(this.#engine, this.#models.now, data, data.train, this.#file.config);
-    return encodeModel({ ...this.#file, params: this.#now, map, ...prior }) as Uint8Array<ArrayBuffer>;
+    return encodeModel({
+      ...this.#file,
+      params: this.#now,
+      map,
+      ...(await this.#prior(own)),
+    }) as Uint8Array<ArrayBuffer>;
   }
 
   dispose(): void {
     for (const model of Object.values(this.#models)) model.params.dispose();
+  }
+
+  /** A fitted prior with a person's own examples in it. */
+  async #prior(own: readonly Example[]): Promise<{ prior?: Mixture }> {
+    const { prior } = this.#file;
+    if (!prior || own.length === 0) return {};
+    const data = this.#dataset(own);
+    return { prior: await adaptedPrior(this.#engine, this.#models.now, data, data.train, prior) };
   }
 
   #dataset(examples: readonly (Example & { speaker?: string | null })[]): Dataset {

@@ -7,8 +7,8 @@ import type { Engine } from '../../src/engine/engine.ts';
 import type { ModelInfo } from '../../src/model/checkpoint.ts';
 import { encodeModel } from '../../src/model/checkpoint.ts';
 import { conditionsOf, type Dataset } from '../../src/model/dataset.ts';
+import { ownPrior } from '../../src/model/fitPrior.ts';
 import { latentMap } from '../../src/model/latentMap.ts';
-import { ownPrior } from '../../src/model/prior.ts';
 import { priorDraw } from '../../src/model/sampling.ts';
 import { type TrainEvent, Trainer, type TrainState } from '../../src/model/trainer.ts';
 import type { Pictures, Sound } from '../protocol.ts';
@@ -54,7 +54,7 @@ export class Run {
     return this.trainer.model.config.classes || samplesOfVae;
   }
 
-  /** z of picture i: that of the first clip of its label, or of clip i, that `formant generate` makes with the run's seed. */
+  /** z of picture i: that of the first clip of its label, or of clip i, that `formant generate` makes with the run's seed, where no prior is fitted. */
   #noise(i: number): Float32Array {
     const { model } = this.trainer;
     const { seed } = this.#info.config;
