@@ -156,7 +156,9 @@ function page(store: Store, labels: readonly string[], columns: readonly [string
   const policy =
     "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
   const own = `.side{display:grid;grid-template-columns:2em repeat(${columns.length},1fr);gap:14px 22px;align-items:center}
-.side h2{font-size:17px}.side h3{font-size:22px}.strip{--n:${count}}`;
+.side h2{font-size:17px}.side h3{font-size:22px}.strip{--n:${count}}
+@media (max-width:640px){.side{grid-template-columns:repeat(${columns.length},1fr);align-items:start}.side>span{display:none}
+.side h2{font-size:15px}.side h3{grid-column:1/-1}.strip{--n:1}}`;
   return html`<!doctype html>
 <html lang="en">
 <head>
