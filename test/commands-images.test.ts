@@ -208,7 +208,7 @@ test.each([
 test('a preset of images does not take recordings', async () => {
   const { code, stderr } = await run('train', '--preset', 'mnist-ref', '--epochs', '1', '--out', 'none');
   expect(stderr).toMatch(
-    /--preset mnist-ref: a model of images, and --data holds sound; choose one of speech-ref, demo/,
+    /--preset mnist-ref: a model of images, and --data holds sound; choose one of speech-ref, speech, demo, voices$/m,
   );
   expect(code).toBe(2);
 });
