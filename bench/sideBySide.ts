@@ -14,12 +14,9 @@ import { buildModel, type ModelFile } from '../src/model/checkpoint.ts';
 import { samplePrior } from '../src/model/sampling.ts';
 import { openEngine } from '../src/node.ts';
 import { writeWhole } from '../src/outFolder.ts';
-import { colourOf } from '../src/plot/colours.ts';
-import { dataUri, type Html, html, json, trusted } from '../src/report/html.ts';
-import { script } from '../src/report/script.ts';
-import { magmaFilter } from '../src/report/sections.ts';
+import { type Html, html } from '../src/report/html.ts';
+import { shellPage } from '../src/report/shell.ts';
 import { Store } from '../src/report/store.ts';
-import { style } from '../src/report/style.ts';
 import { tileHtml } from '../src/report/tiles.ts';
 import { RunFolder } from '../src/runFolder.ts';
 
@@ -150,37 +147,16 @@ function clipHtml(store: Store, { tile, sound, address, name }: Clip): Html {
 }
 
 function page(store: Store, labels: readonly string[], columns: readonly [string, Cell[]][]): string {
-  const { columns: n, rows } = store.grid;
-  const sheet = `:root{--sheet:url(${dataUri('image/png', store.sheet())});--size:${100 * n}% ${100 * rows}%;--ratio:1/1}`;
-  const magma = Array.from({ length: 33 }, (_, i) => colourOf(i / 32));
-  const policy =
-    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
   const own = `.side{display:grid;grid-template-columns:2em repeat(${columns.length},1fr);gap:14px 22px;align-items:center}
 .side h2{font-size:17px}.side h3{font-size:22px}.strip{--n:${count}}
 @media (max-width:640px){.side{grid-template-columns:repeat(${columns.length},1fr);align-items:start}.side>span{display:none}
 .side h2{font-size:15px}.side h3{grid-column:1/-1}.strip{--n:1}}`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<link rel="icon" href="data:,">
-<title>${columns.map(([name]) => name).join(', ')} · formant</title>
-<style>${trusted(sheet)}${trusted(style)}${trusted(own)}</style>
-</head>
-<body class="sound">
-${magmaFilter(magma)}
-<header><p class="kicker">formant</p><h1>Side by side</h1>
+  const body = html`<header><p class="kicker">formant</p><h1>Side by side</h1>
 <p class="lead">Clips from the prior, temperature 1, seed 1, the first ${count} of each label: nothing is filtered or picked. Recordings are of
 the test split, one speaker after the other${!embed && html`; they play from where <a href="https://github.com/Jakobovski/free-spoken-digit-dataset">FSDD</a> (CC BY-SA 4.0) is published`}.</p></header>
 <main><div class="card side"><span></span>${columns.map(([name]) => html`<h2>${name}</h2>`)}
 ${labels.map((label, row) => html`<h3>${label}</h3>${columns.map(([, cells]) => html`<div class="strip">${cells[row].map((clip) => clipHtml(store, clip))}</div>`)}`)}</div></main>
-<footer>Made by formant: node dist/sideBySide.js.</footer>
-<script type="application/json" id="data">{}</script>
-<script type="application/json" id="sounds">${json(store.sounds)}</script>
-<script>${trusted(script)}</script>
-</body>
-</html>
-`.text;
+<footer>Made by formant: node dist/sideBySide.js.</footer>`;
+  const title = `${columns.map(([name]) => name).join(', ')} · formant`;
+  return shellPage({ title, store, image: false, ratio: '1/1', own, body, data: {} });
 }

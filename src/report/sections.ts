@@ -5,7 +5,6 @@ import type { Animation } from '../figures/animations.ts';
 import type { PartFigures } from '../model/evaluate.ts';
 import { lossChart } from '../plot/lossChart.ts';
 import { encodePng } from '../plot/raster.ts';
-import { element } from '../plot/svg.ts';
 import type { Content } from './content.ts';
 import { breakable, dataUri, type Html, html, type Part, trusted } from './html.ts';
 import { errorText, itemFacts, labelName } from './map.ts';
@@ -138,18 +137,4 @@ export function settingsSection({ about }: Content): Html {
     'What was trained, on what, and every setting of the run.',
     html`<div class="columns">${definitions(about.facts)}${definitions(about.settings)}</div>`,
   );
-}
-
-/** The filter that gives grey tiles the colours of spectrograms. @param table colours from black to the brightest */
-export function magmaFilter(table: readonly (readonly [number, number, number])[]): Html {
-  const values = (channel: number) => table.map((colour) => (colour[channel] / 255).toFixed(3)).join(' ');
-  const functions = ['feFuncR', 'feFuncG', 'feFuncB'].map((tag, c) =>
-    element(tag, { type: 'table', tableValues: values(c) }),
-  );
-  const filter = element(
-    'filter',
-    { id: 'magma', 'color-interpolation-filters': 'sRGB' },
-    element('feComponentTransfer', {}, ...functions),
-  );
-  return trusted(element('svg', { class: 'defs', 'aria-hidden': 'true' }, filter));
 }
