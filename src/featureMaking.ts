@@ -197,9 +197,9 @@ class Making {
   async fill(shards: (Shard | null)[]): Promise<boolean> {
     const { files, overlap, intake } = this.#recordings;
     const missing = [...shards.keys()].filter((n) => shards[n] === null);
-    const todo = missing.flatMap((n) => this.#files(n));
-    const progress = new SoundProgress(files.length - todo.length, files.length, missing.length > 0);
-    const decoded = this.#counted(decodeClips(todo, this.#settings, overlap), progress);
+    const missingFiles = missing.flatMap((n) => this.#files(n));
+    const progress = new SoundProgress(files.length - missingFiles.length, files.length, missing.length > 0);
+    const decoded = this.#counted(decodeClips(missingFiles, this.#settings, overlap), progress);
     try {
       for (const [n, shard] of shards.entries()) {
         if (shard) {

@@ -87,7 +87,8 @@ export class SoundProgress {
   readonly #bar: SingleBar | null;
   readonly #total: number;
   readonly #begun = performance.now();
-  readonly #todo: number;
+  /** Files that were not done when it began. */
+  readonly #remaining: number;
   #files: number;
   #hours = 0;
   /** Of this process: files and hours. */
@@ -98,7 +99,7 @@ export class SoundProgress {
   constructor(done: number, total: number, shown: boolean) {
     this.#files = done;
     this.#total = total;
-    this.#todo = total - done;
+    this.#remaining = total - done;
     const format =
       '{bar} {percentage}% | {value} of {total} clips | {hours} h | {rate} x real time | {left} left';
     this.#bar =
@@ -123,7 +124,7 @@ export class SoundProgress {
     this.#own.hours += seconds / 3600;
     this.#hours += seconds / 3600;
     const passed = performance.now() - this.#begun;
-    const left = duration(((this.#todo - this.#own.files) * passed) / this.#own.files / 1000);
+    const left = duration(((this.#remaining - this.#own.files) * passed) / this.#own.files / 1000);
     const [hours, rate] = [this.#hours.toFixed(2), ((3.6e6 * this.#own.hours) / passed).toFixed(0)];
     this.#bar?.update(this.#files, { hours, rate, left });
     if (this.#bar || performance.now() - this.#said < lineEvery) return;
