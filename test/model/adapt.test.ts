@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { weightsOf } from '../../src/model/adaptSettings.ts';
 import { decodeReplay, encodeReplay, replayOf } from '../../src/model/replay.ts';
-import { stretched } from '../../src/model/takes.ts';
 import { Trainer } from '../../src/model/trainer.ts';
 import {
   Adaptation,
@@ -203,15 +202,6 @@ describe('step by step', () => {
     expect(() => new Adaptation(engine, base, null, { replay: 1 })).toThrow(/replay 1/);
     adaptation.dispose();
   });
-});
-
-test('a take is stretched frame by frame, silence after its end', () => {
-  const x = Float32Array.from([0, 1, 2, 3, 4, 4, 2, 0, 0, 0]);
-  expect(stretched(x, 5, 1)).toEqual(x);
-  expect([...stretched(x, 5, 2)]).toEqual([0, 2, 4, 0, 0, 4, 0, 0, 0, 0]);
-  expect([...stretched(x, 5, 0.5)]).toEqual([0, 0.5, 1, 1.5, 2, 4, 3, 2, 1, 0]);
-  // Half a frame beyond the last: blended with silence.
-  expect(stretched(x, 5, 1.125)[4]).toBeCloseTo(4 / 2, 6);
 });
 
 describe('replay', () => {

@@ -11,7 +11,6 @@ import { epochBatches } from '../../src/model/dataset.ts';
 import { evaluate } from '../../src/model/evaluate.ts';
 import { scheduleOf } from '../../src/model/optimization.ts';
 import { checkConfig, presetConfig, setOption, type TrainConfig } from '../../src/model/presets.ts';
-import { stretchAll } from '../../src/model/takes.ts';
 import {
   buildModel,
   CheckpointError,
@@ -114,19 +113,6 @@ test('settings change the training, each of them', async () => {
     await last({ stretch: 0.3 }),
   ];
   expect(new Set(losses).size).toBe(losses.length);
-});
-
-test('clips of a batch are stretched within bounds, each by its own factor', () => {
-  const x = { data: Float32Array.from({ length: 3 * 2 * 8 }, (_, i) => i % 8), shape: [3, 2, 8] };
-  const slow = { ...x, data: x.data.slice() };
-  stretchAll(slow, 2, 0.5, Float32Array.of(0, 0.75));
-  // A ramp over time: at half the speed it rises half as fast, at 1.25 times it ends after 6.4 frames.
-  expect([...slow.data.subarray(0, 8)]).toEqual([0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]);
-  expect([...slow.data.subarray(16, 24)]).toEqual([0, 1.25, 2.5, 3.75, 5, 6.25, 3.5, 0]);
-  expect([...slow.data.subarray(32)]).toEqual([...x.data.subarray(32)]);
-  const still = { ...x, data: x.data.slice() };
-  stretchAll(still, 3, 0, Float32Array.of(0, 0.5, 1));
-  expect([...still.data]).toEqual([...x.data]);
 });
 
 test('the learning rate of a run: a warm-up, then down to nothing at its end', () => {
