@@ -27,6 +27,7 @@ import { makeFolder, missingLevels, removeEmpty, writeWhole } from './outFolder.
 import { type GridRow, imageGrid } from './plot/imageGrid.ts';
 import { encodePng } from './plot/raster.ts';
 import { RunFolder } from './runFolder.ts';
+import { sayIfUnfitted } from './unfitted.ts';
 
 export interface GenerateOptions extends CommonOptions {
   run: string;
@@ -68,10 +69,7 @@ export function generate() {
 export async function runGenerate(options: GenerateOptions): Promise<GenerateResult> {
   const { file, name, title, dir } = await RunFolder.playable(options.run);
   const medium = mediumOf(file.features);
-  if (file.config.mixture > 0 && !file.prior)
-    say(
-      'its prior is not fitted yet, so z is drawn from the standard normal; train --resume ends the training and fits it',
-    );
+  sayIfUnfitted(file);
   const labels = chosenLabels(file, options.label);
   const out = options.out ?? join(dir, 'samples');
   const speaker = options.speaker === undefined ? -1 : checkSpeaker(file, options.speaker);

@@ -16,6 +16,7 @@ import { noiseOf, priorMean, priorPoint } from './model/prior.ts';
 import type { Vae } from './model/vae.ts';
 import { interpolate, latentPlane, type Points, type WalkMode } from './model/walk.ts';
 import type { OpenRun } from './openRun.ts';
+import { sayIfUnfitted } from './unfitted.ts';
 
 export interface RouteOptions {
   from?: string;
@@ -79,7 +80,7 @@ type Kind = keyof typeof kinds;
 
 const flag = (key: string) => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 
-/** @throws UsageError for options that make no walk. */
+/** Says where a walk needs a prior that is not fitted yet. @throws UsageError for options that make no walk. */
 export function routeOf(run: OpenRun, options: RouteOptions): Route {
   const kind = kindOf(options);
   const { steps } = options;
@@ -87,8 +88,14 @@ export function routeOf(run: OpenRun, options: RouteOptions): Route {
   if (steps > most)
     throw new UsageError(`--steps ${steps}: at most ${most}${kind === 'grid' ? ' each way of a grid' : ''}`);
   if (kind === 'files') return between(run.file, options);
-  if (kind === 'labels') return betweenLabels(run.file, options);
-  return kind === 'speakers' ? betweenSpeakers(run.file, options) : overPlane(run, options);
+  const route =
+    kind === 'labels'
+      ? betweenLabels(run.file, options)
+      : kind === 'speakers'
+        ? betweenSpeakers(run.file, options)
+        : overPlane(run, options);
+  sayIfUnfitted(run.file);
+  return route;
 }
 
 function kindOf(options: RouteOptions): Kind {

@@ -40,7 +40,9 @@ import {
   Vae,
   vaeConfig,
 } from '../src/node.ts';
+import { openRun } from '../src/openRun.ts';
 import { runReconstruct } from '../src/reconstruct.ts';
+import { type RouteOptions, routeOf } from '../src/route.ts';
 import { sharedDevice } from './device.ts';
 import { commandsIn, heard, root } from './launch.ts';
 
@@ -231,6 +233,26 @@ test('between labels that have priors of their own: from one to the other at the
   const centre = await runInterpolate({ run: at('prior'), device, ...grid, out: at('prior-grid') });
   const plain = await runInterpolate({ run: at('spoken'), device, ...grid, out: at('plain-grid') });
   expect(wave(centre.files[0])).not.toEqual(wave(plain.files[0]));
+});
+
+test('that a prior is not fitted yet is said of every walk that takes z from it', async () => {
+  const file = decodeModel(readFileSync(at('spoken', 'model.safetensors')), 'spoken');
+  mkdirSync(at('unfitted'));
+  cpSync(at('spoken', 'config.json'), at('unfitted', 'config.json'));
+  const config = { ...file.config, mixture: 4 };
+  writeFileSync(at('unfitted', 'model.safetensors'), encodeModel({ ...file, config }));
+  const said = async (name: string, way: Partial<RouteOptions>) => {
+    const opened = await openRun(at(name));
+    const stderr = heard(process.stderr);
+    routeOf(opened, { steps: 2, ...way });
+    return stderr();
+  };
+  const labels = { fromLabel: '0', toLabel: '1' };
+  const grid: Partial<RouteOptions> = { grid: [0, 1], label: '0' };
+  for (const way of [labels, grid])
+    expect(await said('unfitted', way)).toMatch(/^its prior is not fitted yet.*train --resume.*\n$/);
+  expect(await said('unfitted', { from: at(clips[0]), to: at(clips[1]) })).toBe('');
+  expect(await said('spoken', labels)).toBe('');
 });
 
 describe('a grid', () => {
