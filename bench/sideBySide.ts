@@ -1,12 +1,13 @@
-// node dist/sideBySide.js --data DIR --out FILE [--count 3] [--embed] NAME=RUN...: a page on which each label is heard as
-// each run says it and as recordings of --data do. Of a run the first clips of seed 1, as `generate` writes them; of the
-// recordings one of each speaker in turn, from the test split. Those of FSDD are linked where it is published; with
-// --embed they are copied into the page.
+// node dist/sideBySide.js --data <fsdd|DIR> --out FILE [--count 3] [--embed] NAME=RUN...: a page on which each label is
+// heard as each run says it and as recordings of --data do. Of a run the first clips of seed 1, as `generate` writes
+// them; of the recordings one of each speaker in turn, from the test split. Those of FSDD are linked where it is
+// published; with --embed they are copied into the page.
 
 import { parseArgs } from 'node:util';
 import type { ClipFile } from '../src/audio/clipFiles.ts';
 import { listClips } from '../src/audio/folder.ts';
 import { openRecording } from '../src/audio/recording.ts';
+import { folderOf } from '../src/data.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { readExamples } from '../src/examples.ts';
 import { mediumOf } from '../src/medium.ts';
@@ -45,7 +46,9 @@ if (
   runs.length === 0 ||
   runs.some(([name, run]) => !name || !run)
 )
-  throw new Error('usage: node dist/sideBySide.js --data DIR --out FILE [--count 3] [--embed] NAME=RUN...');
+  throw new Error(
+    'usage: node dist/sideBySide.js --data <fsdd|DIR> --out FILE [--count 3] [--embed] NAME=RUN...',
+  );
 
 interface Clip {
   tile: number;
@@ -101,7 +104,7 @@ async function recorded(
   labels: readonly string[],
   features: ModelFile['features'],
 ): Promise<Cell[]> {
-  const clips = (await listClips(data as string)).filter(({ split }) => split === 'test');
+  const clips = (await listClips(await folderOf(data as string))).filter(({ split }) => split === 'test');
   const speakers = [...new Set(clips.map(({ speaker }) => speaker))].sort();
   const chosen = labels.map((label, row) =>
     Array.from({ length: count }, (_, i) => {

@@ -23,7 +23,7 @@ import { findRecordings, fingerprint, notVoice, type Recordings } from './record
 import type { VoiceSelection } from './voice.ts';
 
 /** The folder of the package that holds `data/digits`, whether this runs from src/, dist/ or a chunk below it. */
-export function embeddedDigits(): string {
+function embeddedDigits(): string {
   for (let dir = dirname(fileURLToPath(import.meta.url)); dir !== dirname(dir); dir = dirname(dir)) {
     const digits = join(dir, 'data', 'digits');
     if (existsSync(join(digits, 'split.json'))) return digits;
@@ -39,7 +39,8 @@ const named: Record<string, () => string | Promise<string>> = {
 };
 
 /** The folder of the data that `--data` names. */
-const folderOf = async (data: string) => (Object.hasOwn(named, data) ? named[data]() : data);
+export const folderOf = async (data: string): Promise<string> =>
+  Object.hasOwn(named, data) ? named[data]() : data;
 
 /** `--data` as a run keeps it: it means the same from anywhere. */
 export const dataName = (data: string): string => (Object.hasOwn(named, data) ? data : resolve(data));

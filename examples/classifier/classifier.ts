@@ -152,7 +152,11 @@ function tableOf(figures: Record<string, Figures>): string {
 
 export function classifier() {
   const train = newCommand('train', 'train a classifier on recordings with labels')
-    .option('--data <digits|DIR>', 'the embedded digits, or a folder of WAVs', 'digits')
+    .option(
+      '--data <digits|fsdd|DIR>',
+      'the embedded digits, fsdd (downloaded once), or a folder of WAVs',
+      'digits',
+    )
     .requiredOption('--out <dir>', `where ${fileName} goes`)
     .option('--seed <n>', 'of the initial weights, the order and the variations', wholeNumber(0), 1)
     .option('--epochs <n>', 'passes over the training split', wholeNumber(1), defaultEpochs)
@@ -168,7 +172,7 @@ export function classifier() {
   const listen = newCommand('listen', 'judge clips named {label}_{run}_{index}.wav by a trained classifier')
     .argument('<clips>', 'folder of WAVs')
     .requiredOption('--model <file>', 'classifier.safetensors')
-    .requiredOption('--real <digits|DIR>', 'the recordings that the classifier was trained on')
+    .requiredOption('--real <digits|fsdd|DIR>', 'the recordings that the classifier was trained on')
     .option('--count <n>', 'clips of every label that are compared, the first of each', wholeNumber(2), 100)
     .action(async (clips: string, options: ListenOptions) => {
       const figures = await runListen(clips, options);

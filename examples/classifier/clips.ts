@@ -7,7 +7,7 @@ import type { ClipFile } from '../../src/audio/clipFiles.ts';
 import { readClips } from '../../src/audio/clips.ts';
 import { listClips } from '../../src/audio/folder.ts';
 import { printable } from '../../src/audio/names.ts';
-import { embeddedDigits } from '../../src/data.ts';
+import { folderOf } from '../../src/data.ts';
 import { DataError, type Engine, referenceFeatures } from '../../src/index.ts';
 import { Intake, type IntakeSummary } from '../../src/intake.ts';
 import { featureTable } from '../../src/model/speech.ts';
@@ -31,9 +31,9 @@ export function levelled(db: Float32Array): Float32Array {
   return db.map((v) => Math.max(0, 1 + (v - top) / levelRange));
 }
 
-/** Files of a folder, or of the embedded `digits`, all with labels. @throws DataError if some have none, see listClips. */
+/** Files of a folder, or of `digits` or `fsdd`, all with labels. @throws DataError if some have none, see listClips. */
 export async function listLabelled(data: string): Promise<(ClipFile & { label: string })[]> {
-  const files = await listClips(data === 'digits' ? embeddedDigits() : data);
+  const files = await listClips(await folderOf(data));
   const odd = files.find((f) => f.label === null);
   if (odd)
     throw new DataError(
