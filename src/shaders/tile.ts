@@ -2,6 +2,8 @@
 // workgroup is one subgroup, each lane loads a part of them and subgroupBroadcast hands each to all; without, every
 // lane loads all.
 
+import type { Engine } from '../engine/engine.ts';
+
 export const axis = 'xyzw';
 
 export const each = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => f(i));
@@ -45,10 +47,19 @@ export function shareLoads(
 }
 
 /**
- * Vec4s of neighbours that a lane holds. A load of a narrow subgroup brings few numbers and costs as much (SwiftShader:
- * four lanes, a load as dear as ten multiply-adds), so its tiles are wider.
+ * A load of a narrow subgroup brings few numbers and costs as much (SwiftShader: four lanes, a load as dear as ten
+ * multiply-adds), so its tiles are wider.
  */
-export const vectorsPerLane = (lanes: number): number => (lanes > 0 && lanes < 8 ? 2 : 1);
+export const isNarrow = (lanes: number): boolean => lanes > 0 && lanes < 8;
+
+/**
+ * Whether a larger tile, which loads less for each multiply-add and takes a software adapter twice as long to compile (up to a
+ * second more), is worth it for so many of them. Real GPUs, where registers are short, keep the smaller one.
+ */
+export const deservesLargeTile = (
+  { lanes, gpu }: Pick<Engine, 'lanes' | 'gpu'>,
+  multiplyAdds: number,
+): boolean => lanes > 0 && !gpu && multiplyAdds >= 2 ** 23;
 
 /** A function that reads four floats of `buffer` from i on, those from `count` on as zero: for unaligned rows. */
 export function quad(buffer: string): string {

@@ -1,16 +1,16 @@
 // The weight gradient of both convolutions:
 //   dw[m, z, k] = sum over b, q of v[b, m, q] z[b, z, IS q + d_k]
-// For conv1d v is dy and z is x; for convTranspose1d v is x and z is dy. A lane holds one channel z and R channels m
-// times K taps as scalar accumulators; it walks the positions four at a time (eight in a narrow subgroup). The lanes
-// share the R rows of v through subgroupBroadcast. No atomics. A tile for every R x lanes channels keeps a processor busy, but not a GPU, which is
-// offered the same kernel over slices of b, each with a dw of its own, and their sum (slices.ts).
+// For conv1d v is dy and z is x; for convTranspose1d v is x and z is dy. A lane holds one channel z (two where there is much
+// to do) and R channels m times K taps as scalar accumulators; it walks the positions four at a time. The lanes share the R
+// rows of v through subgroupBroadcast. No atomics. A tile for every R x lanes channels keeps a processor busy, but not a
+// GPU, which is offered the same kernel over slices of b, each with a dw of its own, and their sum (slices.ts).
 // Workgroups of the first tile also sum one of the signals over b and q: the bias gradient, at no dispatch more.
 
 import type { Engine } from '../../engine/engine.ts';
 import { perItem, run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { sumSlices } from '../slices.ts';
-import { axis, each, plainWorkgroup, quad, shareLoads, vectorsPerLane } from '../tile.ts';
+import { axis, deservesLargeTile, each, plainWorkgroup, quad, shareLoads } from '../tile.ts';
 import { inputWindow } from './geometry.ts';
 
 const mostTaps = 32;
@@ -57,7 +57,7 @@ export function correlate(
 
 /** `rows8`: tiles of 8 channels m. `split16`: such tiles over 16 slices of the batch, then their sum. */
 function variantsOf(engine: Engine, job: CorrelateJob): string[] {
-  const R = tileRows(job);
+  const R = tileRows(engine, job);
   if (!engine.gpu) return [R, R / 2].filter((r) => r >= 1).map((r) => `rows${r}`);
   const tiles = Math.ceil(job.Cz / (engine.lanes || plainWorkgroup)) * Math.ceil(job.Cv / R) * job.groups;
   let slices = 1;
@@ -84,17 +84,21 @@ function compute(
     const parts = engine.empty([number, dw.size]);
     const beside = db && { parts: engine.empty([number, db.size]), y: db };
     const slice = { ...job, add: false };
-    tiledCorrelate(engine, slice, tileRows(job), number, v, z, parts, beside?.parts ?? null);
+    tiledCorrelate(engine, slice, tileRows(engine, job), number, v, z, parts, beside?.parts ?? null);
     sumSlices({ name: job.name, slices: number, add: job.add }, parts, dw, beside);
   });
 }
 
 /** Channels m of a tile: bounded by accumulators and by the channels there are. */
-function tileRows({ offsets, Cv }: CorrelateJob): number {
-  let R = 8;
-  while (R > 1 && (R * offsets.length > 48 || R / 2 >= Cv)) R /= 2;
+function tileRows(engine: Engine, job: CorrelateJob): number {
+  const [rows, accumulators] = isLarge(engine, job) ? [16, 96] : [8, 48];
+  let R = rows;
+  while (R > 1 && (R * job.offsets.length > accumulators || R / 2 >= job.Cv)) R /= 2;
   return R;
 }
+
+const isLarge = (engine: Engine, { B, groups, Cv, Cz, Lv, offsets }: CorrelateJob): boolean =>
+  deservesLargeTile(engine, B * groups * Cv * Cz * Lv * offsets.length);
 
 /** What the time of a correlation depends on. */
 function keyOf({ B, groups, Cv, Cz, Lv, Lz, offsets, inputStride, add, bias }: CorrelateJob): string {
@@ -102,19 +106,19 @@ function keyOf({ B, groups, Cv, Cz, Lv, Lz, offsets, inputStride, add, bias }: C
   return `correlate ${B}x${groups} ${Cv}x${Lv} ${Cz}x${Lz} ${offsets.join(',')} s${inputStride} ${parts}`.trimEnd();
 }
 
-/** Offsets of z that 4 Q neighbouring positions of v meet, around 4 Q q IS. */
-function windowOffsets({ offsets, inputStride }: CorrelateJob, Q = 1): number[] {
-  return offsets.flatMap((d) => each(4 * Q, (e) => e * inputStride + d));
+/** Offsets of z that four neighbouring positions of v meet, around 4 q IS. */
+function windowOffsets({ offsets, inputStride }: CorrelateJob): number[] {
+  return offsets.flatMap((d) => each(4, (e) => e * inputStride + d));
 }
 
-/** Rows of v for 4 Q positions, shared by the lanes. */
-function rowsOperand(job: CorrelateJob, R: number, Q: number, lanes: number) {
+/** Rows of v for four positions, shared by the lanes. */
+function rowsOperand(job: CorrelateJob, R: number, lanes: number) {
   const aligned = job.Lv % 4 === 0;
-  const place = (i: string) => `min(m0 + ${i} % ${R}u, u.Cv - 1u) * u.Lv + 4u * (${i} / ${R}u)`;
+  const place = (i: string) => `min(m0 + ${i}, u.Cv - 1u) * u.Lv`;
   const load = (at: string) =>
-    aligned ? `v[(vRow + ${at}) / 4u + ${Q}u * q]` : `quad_v(vRow + ${at} + 4u * q, u.Lv - 4u * q)`;
-  const shared = shareLoads('v', R * Q, lanes, place, load);
-  const value = (r: number, e: number) => shared.value(r + R * Math.floor(e / 4), `.${axis[e % 4]}`);
+    aligned ? `v[(vRow + ${at}) / 4u + q]` : `quad_v(vRow + ${at} + 4u * q, u.Lv - 4u * q)`;
+  const shared = shareLoads('v', R, lanes, place, load);
+  const value = (r: number, e: number) => shared.value(r, `.${axis[e]}`);
   return { ...shared, aligned, value, declarations: aligned ? '' : quad('v') };
 }
 
@@ -134,21 +138,30 @@ function tiledCorrelate(
   const K = job.offsets.length;
   const IS = job.inputStride;
   const zAligned = job.Lz % 4 === 0;
-  const Q = job.Lv % 8 === 0 && zAligned ? vectorsPerLane(lanes) : 1;
-  const rows = rowsOperand(job, R, Q, lanes);
-  const window = inputWindow('z', windowOffsets(job, Q), Q * IS, zAligned);
+  const Z = isLarge(engine, job) && job.Cz > width ? 2 : 1;
+  const rows = rowsOperand(job, R, lanes);
+  const window = inputWindow('z', windowOffsets(job), IS, zAligned);
+  const perZ = (text: (j: number) => string, between = '\n') => each(Z, text).join(between);
   const sums = each(R, (r) =>
     [
-      `{ ${each(4 * Q, (e) => `let f${e} = ${rows.value(r, e)};`).join(' ')}`,
+      `{ ${each(4, (e) => `let f${e} = ${rows.value(r, e)};`).join(' ')}`,
       ...job.offsets.map((d, k) =>
-        each(4 * Q, (e) => `s${r}_${k} = fma(f${e}, ${window.element(e * IS + d)}, s${r}_${k});`).join(' '),
+        each(4, (e) =>
+          perZ(
+            (j) => `s${r}_${k}_${j} = fma(f${e}, ${window.element(e * IS + d, j)}, s${r}_${k}_${j});`,
+            ' ',
+          ),
+        ).join(' '),
       ),
       '}',
     ].join('\n      '),
   ).join('\n    ');
-  const tilesZ = Math.ceil(job.Cz / width);
+  const store = (r: number, j: number) => `if (m0 + ${r}u < u.Cv) {
+    let at = ${slices > 1 ? 'dwBase + ' : ''}((g * u.Cv + m0 + ${r}u) * u.Cz + cz${j}) * ${K}u;
+    ${each(K, (k) => `dw[at + ${k}u] ${job.add ? '+=' : '='} s${r}_${k}_${j};`).join(' ')} }`;
+  const tilesZ = Math.ceil(job.Cz / (Z * width));
   const tilesM = Math.ceil(job.Cv / R);
-  const positions = Math.ceil(job.Lv / (4 * Q));
+  const positions = Math.ceil(job.Lv / 4);
   const batch = slices > 1 ? 'var b = firstB; b < lastB; b++' : 'var b = 0u; b < u.B; b++';
   const { B, groups, Cv, Cz, Lv, Lz } = job;
   const sliceB = Math.ceil(B / slices);
@@ -165,24 +178,22 @@ function tiledCorrelate(
 let tile = group % (u.tilesZ * u.tilesM);
 let m0 = tile / u.tilesZ * ${R}u;
 let tileZ = tile % u.tilesZ;
-let cz = tileZ * ${width}u + lane;
+${perZ((j) => `let cz${j} = tileZ * ${Z * width}u + ${j * width}u + lane;`)}
 let length = u.Lz${zAligned ? ' / 4u' : ''};
 ${rows.setup}
-${each(R, (r) => each(K, (k) => `var s${r}_${k} = 0.0;`).join(' ')).join('\n')}
+${each(R, (r) => each(K, (k) => perZ((j) => `var s${r}_${k}_${j} = 0.0;`, ' ')).join(' ')).join('\n')}
 for (${batch}) {
   let vRow = (b * u.groups + g) * u.Cv * u.Lv;
-  let zRow = ((b * u.groups + g) * u.Cz + min(cz, u.Cz - 1u)) * length;
+  ${perZ((j) => `let zRow${j} = ((b * u.groups + g) * u.Cz + min(cz${j}, u.Cz - 1u)) * length;`)}
   for (var q = 0u; q < u.positions; q++) {
     ${window.setup('q', 'length')}
-    ${window.loads('zRow')}
+    ${perZ((j) => window.loads(`zRow${j}`, j))}
     ${rows.loads}
     ${sums}
   }
 }
-if (cz < u.Cz) {
-  ${each(R, (r) => `if (m0 + ${r}u < u.Cv) { let at = ${slices > 1 ? 'dwBase + ' : ''}((g * u.Cv + m0 + ${r}u) * u.Cz + cz) * ${K}u; ${each(K, (k) => `dw[at + ${k}u] ${job.add ? '+=' : '='} s${r}_${k};`).join(' ')} }`).join('\n  ')}
-}
-${db ? biasSum(job, R, width, rows.aligned, zAligned, slices > 1) : ''}`,
+${perZ((j) => `if (cz${j} < u.Cz) { ${each(R, (r) => store(r, j)).join('\n  ')} }`)}
+${db ? biasSum(job, R, Z * width, width, rows.aligned, zAligned, slices > 1) : ''}`,
     },
     tilesZ * tilesM * job.groups * slices,
   );
@@ -195,10 +206,11 @@ let firstB = part * u.sliceB;
 let lastB = min(firstB + u.sliceB, u.B);
 let dwBase = part * u.groups * u.Cv * u.Cz * ${K}u;`;
 
-/** Sums whole rows of one signal, a channel a lane, in the workgroups that no other tile repeats. */
+/** Sums whole rows of one signal in the workgroups that no other tile repeats; `span` channels z are a tile's. */
 function biasSum(
   job: CorrelateJob,
   R: number,
+  span: number,
   width: number,
   vAligned: boolean,
   zAligned: boolean,
@@ -208,8 +220,8 @@ function biasSum(
     job.bias === 'z'
       ? { name: 'z', C: 'u.Cz', L: 'u.Lz', aligned: zAligned }
       : { name: 'v', C: 'u.Cv', L: 'u.Lv', aligned: vAligned };
-  const first = job.bias === 'z' ? `tileZ * ${width}u` : 'm0';
-  const count = job.bias === 'z' ? width : R;
+  const first = job.bias === 'z' ? `tileZ * ${span}u` : 'm0';
+  const count = job.bias === 'z' ? span : R;
   const other = job.bias === 'z' ? 'm0 == 0u' : 'tileZ == 0u';
   return `if (${other}) {
   for (var r = lane; r < ${count}u && ${first} + r < ${s.C}; r += ${width}u) {

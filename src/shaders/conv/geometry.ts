@@ -59,29 +59,31 @@ export function transposedPhases(K: number, o: Taps): Tap[][] {
  * A lane's window into a row: the values at offsets around 4 q IS, held in named variables. Aligned rows are read
  * as whole vec4s and cut by swizzles; others float by float. Positions outside the row read as zero, and indices
  * are clamped, never skipped, so that every lane stays in step for a broadcast.
+ * Several rows may be read at the same offsets: `loads` and `element` take a row's number.
  */
 export function inputWindow(buffer: string, offsets: number[], stride: number, aligned: boolean) {
   const units = aligned ? 4 : 1;
   const needed = [...new Set(offsets.map((o) => Math.floor(o / units)))].sort((a, b) => a - b);
-  const name = (v: number) => `${buffer}_${v < 0 ? `m${-v}` : v}`;
+  const place = (v: number) => (v < 0 ? `m${-v}` : `${v}`);
+  const name = (v: number, j: number) => `${buffer}${j}_${place(v)}`;
   const zero = aligned ? 'vec4f()' : '0.0';
   const setup = (base: string, length: string) =>
     needed
       .map((v) => {
         const at = `i32(${base} * ${aligned ? stride : 4 * stride}u) + ${v}`;
         return (
-          `let at_${name(v)} = ${at}; let in_${name(v)} = at_${name(v)} >= 0 && at_${name(v)} < i32(${length}); ` +
-          `let i_${name(v)} = u32(clamp(at_${name(v)}, 0, i32(${length}) - 1));`
+          `let at_${place(v)} = ${at}; let in_${place(v)} = at_${place(v)} >= 0 && at_${place(v)} < i32(${length}); ` +
+          `let i_${place(v)} = u32(clamp(at_${place(v)}, 0, i32(${length}) - 1));`
         );
       })
       .join('\n');
-  const loads = (row: string) =>
+  const loads = (row: string, j = 0) =>
     needed
-      .map((v) => `let ${name(v)} = select(${zero}, ${buffer}[${row} + i_${name(v)}], in_${name(v)});`)
+      .map((v) => `let ${name(v, j)} = select(${zero}, ${buffer}[${row} + i_${place(v)}], in_${place(v)});`)
       .join('\n  ');
-  const element = (o: number) => {
+  const element = (o: number, j = 0) => {
     const v = Math.floor(o / units);
-    return aligned ? `${name(v)}.${axis[o - 4 * v]}` : name(v);
+    return aligned ? `${name(v, j)}.${axis[o - 4 * v]}` : name(v, j);
   };
-  return { setup, loads, element, count: needed.length };
+  return { setup, loads, element };
 }

@@ -1,5 +1,5 @@
 // The sliding sum of geometry.ts: forward of conv1d and convTranspose1d and the input gradient of both.
-// Channels-first. A lane holds four neighbouring positions q as a vec4 (two of them in a narrow subgroup) and R output channels (in each phase) as
+// Channels-first. A lane holds four neighbouring positions q as a vec4 (two of them in a narrow subgroup and where there is much to do) and R output channels (in each phase) as
 // named accumulators; it walks the input channels. Per channel it loads its window, 3 or 4 vec4 cut by swizzles, and
 // the lanes together the R x T weights, which subgroupBroadcast hands round; in the plain variant each lane loads
 // all of them; for real GPUs there is a third, in which a workgroup first copies the weights of several input channels
@@ -10,7 +10,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { perItem, run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Activation, activate, activationFunctions } from '../activation.ts';
-import { axis, each, plainWorkgroup, shareLoads, vectorsPerLane } from '../tile.ts';
+import { axis, deservesLargeTile, each, isNarrow, plainWorkgroup, shareLoads } from '../tile.ts';
 import { inputWindow, type Slide } from './geometry.ts';
 
 /** Above these the unrolled kernel would compile for seconds. */
@@ -151,7 +151,9 @@ function tiledSlide(engine: Engine, job: SlideJob, variant: string, x: Tensor, w
   const aligned = job.Lin % 4 === 0;
   const vector = job.Lout % (4 * OS) === 0;
   const { B, groups, Cin, Cout, Lin, Lout, K } = job;
-  const Q = job.Lout % (8 * OS) === 0 ? vectorsPerLane(lanes) : 1;
+  const large =
+    isNarrow(lanes) || (!isStaged && deservesLargeTile(engine, (B * groups * Cin * Cout * Lout * K) / OS));
+  const Q = large && job.Lout % (8 * OS) === 0 ? 2 : 1;
   const offsets = job.phases.flatMap((taps) => taps.flatMap((t) => each(4 * Q, (e) => e * IS + t.d)));
   const window = inputWindow('x', offsets, Q * IS, aligned);
   const weights = isStaged ? stagedWeights(job, R) : weightOperand(job, R, lanes);

@@ -10,7 +10,7 @@ import type { Element } from '../../engine/kernel.ts';
 import { run } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { activationFunctions } from '../activation.ts';
-import { axis, each, plainWorkgroup, quad, shareLoads, vectorsPerLane } from '../tile.ts';
+import { axis, each, isNarrow, plainWorkgroup, quad, shareLoads } from '../tile.ts';
 import type { Product } from './product.ts';
 import { loadBias, storeRow, storesVectors } from './store.ts';
 
@@ -39,7 +39,10 @@ function rowsOperand(p: Product, R: number, lanes: number) {
   return { element, ...shared, value };
 }
 
-/** Columns of B: four of them from `n` on, as one vec4 for each of four k; block c of a lane. */
+/**
+ * Columns of B: four of them from `n` on, as one vec4 for each of four k; block c of a lane. A vec4 that is that of one k alone is
+ * loaded where it is used, so that fewer of them live at once.
+ */
 function columnsOperand(p: Product, c: number) {
   const alongN = !p.transposeB;
   const vector = (alongN ? p.N : p.K) % 4 === 0;
@@ -60,7 +63,7 @@ function columnsOperand(p: Product, c: number) {
     : each(4, (j) => `let bAt${j}_${c} = bBase + min(n${c} + ${j}u, u.N - 1u) * u.K;`);
   const value = (k: number) =>
     alongN ? name(k) : `vec4f(${each(4, (j) => `${name(j)}.${axis[k]}`).join(', ')})`;
-  return { element, setup: setup.join('\n'), loads: loads.join('\n  '), value };
+  return { element, setup: setup.join('\n'), loads, alongN, value };
 }
 
 /** R rows by four columns a lane, or twice as many. */
@@ -68,11 +71,11 @@ export function lines(engine: Engine, p: Product, R: number, A: Tensor, B: Tenso
   const lanes = engine.lanes;
   const width = lanes || plainWorkgroup;
   const rows = rowsOperand(p, R, lanes);
-  const columns = each(p.N > 4 * width ? vectorsPerLane(lanes) : 1, (c) => columnsOperand(p, c));
+  const columns = each(p.N > 4 * width && isNarrow(lanes) ? 2 : 1, (c) => columnsOperand(p, c));
   const vector = storesVectors(p) ? 'vec4f' : 'f32';
   const multiply = each(4, (k) =>
     [
-      ...columns.map((b, c) => `let w${k}_${c} = ${b.value(k)};`),
+      ...columns.map((b, c) => `${b.alongN ? b.loads[k] : ''} let w${k}_${c} = ${b.value(k)};`),
       ...each(R, (r) => {
         const sums = columns.map((_, c) => `s${r}_${c} = fma(f, w${k}_${c}, s${r}_${c});`);
         return `{ let f = vec4f(${rows.value(r, k)}); ${sums.join(' ')} }`;
@@ -119,7 +122,7 @@ ${rows.setup}
 ${each(R, (r) => columns.map((_, c) => `var s${r}_${c} = vec4f();`).join(' ')).join(' ')}
 for (var k = 0u; k < u.K; k += 4u) {
   ${rows.loads}
-  ${columns.map((b) => b.loads).join('\n  ')}
+  ${columns.flatMap((b) => (b.alongN ? [] : b.loads)).join('\n  ')}
   ${multiply}
 }
 ${columns.map((_, c) => storeColumns(p, R, c, 4 * width)).join('\n')}

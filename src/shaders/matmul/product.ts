@@ -8,6 +8,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Activation } from '../activation.ts';
 import { sumSlices } from '../slices.ts';
+import { deservesLargeTile, isNarrow } from '../tile.ts';
 import { lines } from './lines.ts';
 import { panels } from './panels.ts';
 
@@ -29,9 +30,11 @@ export interface Product {
   rowSums?: Tensor | null;
 }
 
-/** Rows of a tile: as many as fit the work without idle rows, 4 to 16. */
-function tileRows(M: number, lanes: number): number {
-  const most = lanes ? 16 : 8;
+/** Rows of a tile: as many as fit the work without idle rows, 4 to 32. */
+function tileRows(engine: Engine, { M, N, K, batches = 1 }: Product): number {
+  const { lanes } = engine;
+  const tall = isNarrow(lanes) && deservesLargeTile(engine, batches * M * N * K);
+  const most = tall ? 32 : lanes ? 16 : 8;
   let R = most;
   while (R > 4 && R / 2 >= M) R /= 2;
   return R;
@@ -61,7 +64,7 @@ function slicesOf(p: Product): number {
 
 /** The guess for this adapter first: `rows16`, lines of 16 rows; `tile64`; `split8`, tiles in 8 slices of K. */
 function variantsOf(engine: Engine, p: Product): string[] {
-  const R = tileRows(p.M, engine.lanes);
+  const R = tileRows(engine, p);
   if (!engine.gpu) return [R, R / 2].filter((r) => r >= 4).map((r) => `rows${r}`);
   const slices = slicesOf(p);
   const split = slices > 1 ? [`split${slices}`] : [];
