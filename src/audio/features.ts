@@ -130,7 +130,7 @@ function logMelWith(
       `let range = vec3u(ranges[item].xyz);
 var sum = V();
 for (var i = 0u; i < range.z; i++) {
-  sum += weights[range.y + i] * power[${at(columns, '(range.x + i)', Math.floor(s.nFft / 2) + 1, 1)}];
+  sum += weights[range.y + i] * power[${at(columns, '(range.x + i)', Math.floor(s.nFft / 2) + 1)}];
 }
 let db = ${dbPerNeper} * log(max(sum, V(${powerFloor})));
 let result = ${last};

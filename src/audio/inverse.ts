@@ -65,8 +65,8 @@ function sweep(
 ): void {
   const F = Math.floor(s.nFft / 2) + 1;
   const { starts, pairs } = segmentTables(engine, s);
-  const S = (k: string) => `S[${at(c, k, F, 1)}]`;
-  const band = (name: string, m: string) => `${name}[${at(c, m, s.nMels, 1)}]`;
+  const S = (k: string) => `S[${at(c, k, F)}]`;
+  const band = (name: string, m: string) => `${name}[${at(c, m, s.nMels)}]`;
   const clear = (from: string, to: string) => `for (var k = ${from}; k < ${to}; k++) { ${S('k')} = V(); }`;
   const body = `for (var i = 0u; i < u.updates; i++) {
   var rising = V();

@@ -136,7 +136,7 @@ export function powerColumns(name: string, x: Tensor, p: StftPlan): { power: Ten
   const power = columnTensor(x.engine, columns, p.F, 1);
   analyse(name, x, p, columns, {
     writes: { power: [valueType, power] },
-    store: (e, re, im) => `power[${at(columns, e, p.F, 1)}] = ${re} * ${re} + ${im} * ${im};`,
+    store: (e, re, im) => `power[${at(columns, e, p.F)}] = ${re} * ${re} + ${im} * ${im};`,
   });
   return { power, columns };
 }

@@ -2,7 +2,7 @@
 // rows of a batch) are one column: every value is a vec2f `V` over them, so a butterfly is the same code for any
 // layout and needs no shuffling. (Four run no faster on lavapipe, where a load costs by the float, and compile three
 // times as long there.) Two arrangements of the columns:
-//   frames  32 columns are a tile, [tile][row][part][lane][2]: one invocation a column, loads along the lanes; what
+//   frames  32 columns are a tile, [tile][row][lane][part][2]: one invocation a column, loads along the lanes; what
 //           depends only on the row (twiddles, window) is the same for a workgroup; a tile stays in the cache
 //   rows    a tile is one column and the lanes run over the butterflies: for tensors whose last axis is transformed
 // `Port` is a place that a kernel reads values from or leaves them at; `dispatch` binds some ports to one body.
@@ -27,6 +27,8 @@ export interface Columns {
 export const width = 2;
 /** The type of a column's values, `V` in WGSL. */
 export const valueType = 'vec2f';
+/** Of a complex one: both parts at once, because a load of four floats costs less than two of two. */
+export const complexType = 'vec4f';
 /** The parts of a value. */
 export const parts = [0, 1];
 /** WGSL of part i of a value. */
@@ -49,13 +51,13 @@ export function rowColumns(rows: number): Columns {
 
 /** An uninitialised tensor of `rows` values for every column; parts 2 for complex values. */
 export function columnTensor(engine: Engine, c: Columns, rows: number, parts: 1 | 2): Tensor {
-  return engine.empty([c.tiles, rows, parts, c.lanes, width]);
+  return engine.empty([c.tiles, rows, c.lanes, parts, width]);
 }
 
 /** WGSL index of the value at a row of a column tensor. */
-export function at(c: Columns, row: string, rows: number, parts: 1 | 2, part: 0 | 1 = 0): string {
-  const index = `(tile * ${rows}u + ${row}) * ${c.lanes * parts}u`;
-  return c.lanes === 1 ? `${index} + ${part}u` : `${index} + ${part * c.lanes}u + lane`;
+export function at({ lanes }: Columns, row: string, rows: number): string {
+  const index = `(tile * ${rows}u + ${row})`;
+  return lanes === 1 ? index : `${index} * ${lanes}u + lane`;
 }
 
 /** A part of a kernel: some of its tensors, numbers and declarations. */

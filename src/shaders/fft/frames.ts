@@ -69,7 +69,7 @@ export function windowedColumns(frames: Tensor, window: Tensor, c: Columns, nFft
   return {
     reads: { window: ['f32', window] },
     writes: { frames: [valueType, frames] },
-    store: (e, re) => `frames[${at(c, e, nFft, 1)}] = ${re} * window[${e}];`,
+    store: (e, re) => `frames[${at(c, e, nFft)}] = ${re} * window[${e}];`,
   };
 }
 

@@ -3,7 +3,16 @@
 // its own, so one kernel may have several. Sources read existing frames again in place of frames that don't exist.
 
 import type { Tensor } from '../../engine/tensor.ts';
-import { at, type Columns, type Port, partOf, parts, storeFrames, valueType } from './columns.ts';
+import {
+  at,
+  type Columns,
+  complexType,
+  type Port,
+  partOf,
+  parts,
+  storeFrames,
+  valueType,
+} from './columns.ts';
 
 export interface Source extends Port {
   load(name: string, e: string): string;
@@ -28,16 +37,15 @@ export function complexColumns(
   c: Columns,
   rows: number,
 ): { source: Source; target: Target } {
-  const re = (e: string) => at(c, e, rows, 2, 0);
-  const im = (e: string) => at(c, e, rows, 2, 1);
+  const value = (e: string) => `${name}[${at(c, e, rows)}]`;
   return {
     source: {
-      reads: { [name]: [valueType, t] },
-      load: (x, e) => `let ${x}r = ${name}[${re(e)}]; let ${x}i = ${name}[${im(e)}];`,
+      reads: { [name]: [complexType, t] },
+      load: (x, e) => `let ${x}both = ${value(e)}; let ${x}r = ${x}both.xy; let ${x}i = ${x}both.zw;`,
     },
     target: {
-      writes: { [name]: [valueType, t] },
-      store: (e, r, i) => `${name}[${re(e)}] = ${r}; ${name}[${im(e)}] = ${i};`,
+      writes: { [name]: [complexType, t] },
+      store: (e, r, i) => `${value(e)} = vec4f(${r}, ${i});`,
     },
   };
 }
@@ -52,9 +60,9 @@ export function realColumns(
   return {
     source: {
       reads: { [name]: [valueType, t] },
-      load: (x, e) => `let ${x}r = ${name}[${at(c, e, rows, 1)}];`,
+      load: (x, e) => `let ${x}r = ${name}[${at(c, e, rows)}];`,
     },
-    target: { writes: { [name]: [valueType, t] }, store: (e, r) => `${name}[${at(c, e, rows, 1)}] = ${r};` },
+    target: { writes: { [name]: [valueType, t] }, store: (e, r) => `${name}[${at(c, e, rows)}] = ${r};` },
   };
 }
 
