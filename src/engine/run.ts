@@ -57,14 +57,35 @@ export function run(kernel: Kernel, groups: number): void {
   engine.stream.dispatch({ name, pipeline, bindGroup, x, y });
 }
 
-/** Runs the body once for every `i` below n, the uniform `u.n`: one invocation an item. */
+/** Workgroups that keep the cores of a software adapter busy, and the most items of an invocation there. */
+const enoughGroups = 64;
+const mostTurns = 128;
+/** Invocations of a workgroup where subgroups do not say how many run at once. */
+const usualWorkgroup = 64;
+
+/**
+ * Runs the body once for every `i` below n, the uniform `u.n`. On a GPU an invocation has one. On a software adapter, where
+ * to start a subgroup costs as much as twenty loads, a workgroup is one subgroup that goes over a stretch of them.
+ */
 export function perItem(n: number, kernel: Kernel): void {
-  const { workgroup = 64, sizes, body } = kernel;
-  const framed = `let i = group * ${workgroup}u + lane;
+  const [{ tensor }] = boundOf(kernel.writes);
+  const { gpu, lanes } = tensor.engine;
+  const { sizes, body } = kernel;
+  const workgroup = (!gpu && lanes) || usualWorkgroup;
+  const turns = gpu ? 1 : Math.max(1, Math.min(mostTurns, Math.floor(n / (workgroup * enoughGroups))));
+  const framed = gpu
+    ? `let i = group * ${workgroup}u + lane;
 if (i < u.n) {
 ${body}
+}`
+    : `let start = group * u.turns * ${workgroup}u;
+let end = min(start + u.turns * ${workgroup}u, u.n);
+for (var next = start + lane; next < end; next += ${workgroup}u) {
+let i = next;
+${body}
 }`;
-  run({ ...kernel, sizes: { n, ...sizes }, body: framed }, Math.ceil(n / workgroup));
+  const groups = Math.ceil(n / (workgroup * turns));
+  run({ ...kernel, workgroup, sizes: { n, turns, ...sizes }, body: framed }, groups);
 }
 
 function refuseAliases(
