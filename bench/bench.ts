@@ -56,7 +56,7 @@ function installPeers(): void {
 
 const legend = `Medians of captured work. ceiling: the time that the work would take at the speed of the pure FMA or the copy
 kernel (whichever is longer) over the time it takes; what fits a cache may exceed a copy from memory.
-naive: one invocation an output, checked to give the same numbers.`;
+naive: every output by itself, from scalars, checked to give the same numbers.`;
 const peersLegend = `Peers: same adapter, weights and inputs, alternating, a turn ends when its loss is read; medians of ${turns}. TensorFlow.js
 runs eagerly (it has no compiled mode), jax-js jitted. Dawn spins the thread while a promise is pending, so every library
 sleeps through most of the time it expects before it waits: ours by itself, the peers by the benchmark.`;

@@ -41,6 +41,9 @@ export interface EngineOptions {
   maxGroups?: number;
 }
 
+/** Raised when kernels change so that winners measured before may not be the winners any more. */
+const kernelsNumber = 2;
+
 /** A device with all that runs on it: tensors, captured steps, their memory. Several engines may share one device. */
 export class Engine {
   /** The page's own, or one that the engine asked for and destroys when it closes. */
@@ -140,7 +143,7 @@ export class Engine {
 
   /** What winners of the tuner are remembered by: another adapter, or other kernels on it, have others. */
   get tuningKey(): string {
-    return `${this.adapter.name}, ${this.lanes}${this.gpu ? ', gpu' : ''}`;
+    return `${this.adapter.name}, ${this.lanes}${this.gpu ? ', gpu' : ''}, kernels ${kernelsNumber}`;
   }
 
   /** Bytes of GPU buffers that exist: pool, uniforms, staging. */

@@ -1,4 +1,4 @@
-// Kernels over whole tensors, one vec4 an invocation. `pointwise` is the general one: an expression over inputs of
+// Kernels over whole tensors, a vec4 at a time. `pointwise` is the general one: an expression over inputs of
 // the result's size, or of one element. Copies and clears are kernels too, since a compute pass cannot hold
 // copyBufferToBuffer or clearBuffer and a replayed step is one pass. Beyond a tensor's last element zeros are
 // stored, so that the padding between parameters' gradients stays finite.

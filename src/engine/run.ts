@@ -1,5 +1,6 @@
 // One dispatch: from a kernel with its tensors and sizes to a pipeline and a cached bind group on the open encoder. Most
-// operations compute one item an invocation: `perItem` owns that frame.
+// operations compute one item after the other: `perItem` owns that frame. Where comments say "an invocation" of one of its
+// items, several items may share one.
 
 import { DeviceError } from './errors.ts';
 import { type Bound, boundOf, foldGrid, type Kernel } from './kernel.ts';
@@ -65,13 +66,13 @@ const usualWorkgroup = 64;
 
 /**
  * Runs the body once for every `i` below n, the uniform `u.n`. On a GPU an invocation has one. On a software adapter, where
- * to start a subgroup costs as much as twenty loads, a workgroup is one subgroup that goes over a stretch of them.
+ * to start a subgroup costs as much as twenty loads, a workgroup (one subgroup, where its size is known) goes over a stretch of
+ * them; so a body may `return` only where all items would.
  */
 export function perItem(n: number, kernel: Kernel): void {
   const [{ tensor }] = boundOf(kernel.writes);
   const { gpu, lanes } = tensor.engine;
-  const { sizes, body } = kernel;
-  const workgroup = (!gpu && lanes) || usualWorkgroup;
+  const { sizes, body, workgroup = (!gpu && lanes) || usualWorkgroup } = kernel;
   const turns = gpu ? 1 : Math.max(1, Math.min(mostTurns, Math.floor(n / (workgroup * enoughGroups))));
   const framed = gpu
     ? `let i = group * ${workgroup}u + lane;

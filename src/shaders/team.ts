@@ -57,7 +57,7 @@ export interface Team {
   run: (n: number, job: Kernel) => void;
 }
 
-/** One invocation a job. */
+/** Each job by one invocation. */
 export const alone: Team = {
   size: 1,
   first: '0u',

@@ -7,14 +7,21 @@ import { sharedDevice } from '../device.ts';
 
 const counts = [1, 63, 64, 511, 1024, 1025, 8191, 70_001, 600_011];
 
-for (const variant of ['auto', 'plain', 'gpu'] as const) {
+const engines = {
+  auto: {},
+  plain: { variant: 'plain' },
+  gpu: { variant: 'gpu' },
+  'grids folded': { maxGroups: 3 },
+} as const;
+
+for (const [name, options] of Object.entries(engines)) {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine({ variant, device: await sharedDevice() });
+    engine = await openEngine({ ...options, device: await sharedDevice() });
   });
   afterAll(() => engine.close());
 
-  test.each(counts)(`${variant}: %i items`, async (n) => {
+  test.each(counts)(`${name}: %i items`, async (n) => {
     const y = engine.tensor(new Float32Array(n), [n]);
     perItem(n, { name: 'once', writes: { y }, body: 'y[i] += f32(i % 7u) + 1.0;' });
     const found = await y.read();

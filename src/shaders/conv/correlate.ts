@@ -2,7 +2,7 @@
 //   dw[m, z, k] = sum over b, q of v[b, m, q] z[b, z, IS q + d_k]
 // For conv1d v is dy and z is x; for convTranspose1d v is x and z is dy. A lane holds one channel z (two where there is much
 // to do) and R channels m times K taps as scalar accumulators; it walks the positions four at a time. The lanes share the R
-// rows of v through subgroupBroadcast. No atomics. A tile for every R x lanes channels keeps a processor busy, but not a
+// rows of v through subgroupBroadcast. No atomics. A tile for every R x lanes channels (or twice as many) keeps a processor busy, but not a
 // GPU, which is offered the same kernel over slices of b, each with a dw of its own, and their sum (slices.ts).
 // Workgroups of the first tile also sum one of the signals over b and q: the bias gradient, at no dispatch more.
 
@@ -97,8 +97,17 @@ function tileRows(engine: Engine, job: CorrelateJob): number {
   return R;
 }
 
-const isLarge = (engine: Engine, { B, groups, Cv, Cz, Lv, offsets }: CorrelateJob): boolean =>
-  deservesLargeTile(engine, B * groups * Cv * Cz * Lv * offsets.length);
+/** Tiles that must be left for a machine's cores, and how much more the larger tile may compute for channels that are not there. */
+const fewTiles = 8;
+const mostIdle = 1.25;
+
+/** Whether a tile has 16 rows and two channels a lane. */
+function isLarge(engine: Engine, { B, groups, Cv, Cz, Lv, offsets }: CorrelateJob): boolean {
+  if (!deservesLargeTile(engine, B * groups * Cv * Cz * Lv * offsets.length)) return false;
+  const [rows, channels] = [16, 2 * engine.lanes];
+  const tiles = Math.ceil(Cv / rows) * Math.ceil(Cz / channels);
+  return tiles * groups >= fewTiles && tiles * rows * channels <= mostIdle * Cv * Cz;
+}
 
 /** What the time of a correlation depends on. */
 function keyOf({ B, groups, Cv, Cz, Lv, Lz, offsets, inputStride, add, bias }: CorrelateJob): string {
@@ -138,7 +147,7 @@ function tiledCorrelate(
   const K = job.offsets.length;
   const IS = job.inputStride;
   const zAligned = job.Lz % 4 === 0;
-  const Z = isLarge(engine, job) && job.Cz > width ? 2 : 1;
+  const Z = isLarge(engine, job) && zAligned ? 2 : 1;
   const rows = rowsOperand(job, R, lanes);
   const window = inputWindow('z', windowOffsets(job), IS, zAligned);
   const perZ = (text: (j: number) => string, between = '\n') => each(Z, text).join(between);

@@ -1,6 +1,6 @@
 // How transforms lie in memory and on the machine. Two transforms that stand side by side (neighbouring frames, or
 // rows of a batch) are one column: every value is a vec2f `V` over them, so a butterfly is the same code for any
-// layout and needs no shuffling. (Four run no faster on lavapipe, where a load costs by the float, and compile three
+// layout and needs no shuffling. (Four run no faster on lavapipe and compile three
 // times as long there.) Two arrangements of the columns:
 //   frames  32 columns are a tile, [tile][row][lane][part][2]: one invocation a column, loads along the lanes; what
 //           depends only on the row (twiddles, window) is the same for a workgroup; a tile stays in the cache

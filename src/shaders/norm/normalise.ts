@@ -21,7 +21,7 @@ export interface Normalised {
   affine: Affine;
 }
 
-/** One element an invocation: `expression` over x, stats at `s`, weight `weight`, bias `bias`, and other tensors at i. */
+/** Element by element: `expression` over x, stats at `s`, weight `weight`, bias `bias`, and other tensors at i. */
 function perElement(
   name: string,
   y: Tensor,
