@@ -39,8 +39,8 @@ function perElement(
     writes: { y },
     sizes: { G, Q, ...m.affine },
     floats: { share: 1 / (P * Q) },
-    body: `let g = i / u.Q % u.G;
-let a = i / u.inner % u.count;
+    body: `let g = i / u.Q${P > 1 ? ' % u.G' : ''};
+let a = i${m.affine.inner > 1 ? ' / u.inner' : ''} % u.count;
 let weight = ${w ? 'w[a]' : '1.0'};
 let bias = ${b ? 'b[a]' : '0.0'};
 y[i] = ${expression};`,

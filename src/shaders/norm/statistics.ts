@@ -6,7 +6,7 @@
 
 import type { Tensor } from '../../engine/tensor.ts';
 import { byTeam, type Team } from '../team.ts';
-import { chunksOf, forTeams, type Grouping } from './sums.ts';
+import { chunksOf, forTeams, type Grouping, placeOf } from './sums.ts';
 
 /** (G, 3): mean, 1 / sqrt(variance + eps), variance of every group. */
 export function statistics(name: string, x: Tensor, groups: Grouping, eps: number): Tensor {
@@ -20,7 +20,7 @@ export function statistics(name: string, x: Tensor, groups: Grouping, eps: numbe
       const part = engine.empty([G, chunks, 2]);
       const sizes = { chunk, chunks, N, G, Q };
       const common = { sizes, declarations: team.functions('f32', 'sum') };
-      const { body, merge } = kernels(team);
+      const { body, merge } = kernels(team, placeOf(groups));
       team.run(G * chunks, {
         ...common,
         name: `${name}.chunks`,
@@ -42,9 +42,9 @@ export function statistics(name: string, x: Tensor, groups: Grouping, eps: numbe
 }
 
 /** `body`: mean and squared deviations of every chunk. `merge`: the chunks of every group, merged. */
-function kernels(team: Team): { body: string; merge: string } {
+function kernels(team: Team, place: string): { body: string; merge: string } {
   const each = (statement: string) =>
-    `for (var e = start + ${team.first}; e < end; e += ${team.step}) { let v = x[(e / u.Q * u.G + g) * u.Q + e % u.Q]; ${statement} }`;
+    `for (var e = start + ${team.first}; e < end; e += ${team.step}) { let v = x[${place}]; ${statement} }`;
   const size = 'select(f32(u.chunk), last, c == u.chunks - 1u)';
   const eachChunk = (statement: string) =>
     `for (var c = ${team.first}; c < u.chunks; c += ${team.step}) { ${statement} }`;

@@ -19,6 +19,10 @@ export interface Grouping {
   Q: number;
 }
 
+/** WGSL of the place of element `e` of group `g`. A division costs lavapipe as much as three loads. */
+export const placeOf = ({ P }: Grouping): string =>
+  P === 1 ? 'g * u.Q + e' : '(e / u.Q * u.G + g) * u.Q + e % u.Q';
+
 /** A WGSL expression over elements of some tensors, as a pair. */
 interface Pair {
   name: string;
@@ -67,7 +71,7 @@ let start = i % u.chunks * u.chunk;
 let end = min(start + u.chunk, u.N);
 var own = vec2f();
 for (var e = start + ${team.first}; e < end; e += ${team.step}) {
-  let i = (e / u.Q * u.G + g) * u.Q + e % u.Q;
+  let i = ${placeOf(grouping)};
   own += ${pair.expression};
 }
 let sum = ${team.sum('own')};
