@@ -20,7 +20,7 @@ export interface Kernel {
   /** Uniforms: whole numbers, and floats. */
   sizes?: Record<string, number>;
   floats?: Record<string, number>;
-  /** Invocations of a workgroup, 64 by default. */
+  /** Invocations of a workgroup; default 64, in `perItem` what suits the adapter. */
   workgroup?: number;
   /** The body uses subgroup operations and expects one workgroup to be one subgroup. */
   subgroups?: boolean;

@@ -53,8 +53,8 @@ export function shareLoads(
 export const isNarrow = (lanes: number): boolean => lanes > 0 && lanes < 8;
 
 /**
- * Whether a larger tile, which loads less for each multiply-add and takes a software adapter twice as long to compile (up to a
- * second more), is worth it for so many of them. Real GPUs, where registers are short, keep the smaller one.
+ * Whether a larger tile, which loads less for each multiply-add and takes a software adapter twice as long to compile
+ * (up to a second more), is worth it for so many of them. Real GPUs, where registers are short, keep the smaller one.
  */
 export const deservesLargeTile = (
   { lanes, gpu }: Pick<Engine, 'lanes' | 'gpu'>,

@@ -1,9 +1,10 @@
 // The sliding sum of geometry.ts: forward of conv1d and convTranspose1d and the input gradient of both.
 // Channels-first. A lane holds four neighbouring positions q as a vec4 (two vec4s in a narrow subgroup and where there is
-// much to do) and R output channels (in each phase) as named accumulators; it walks the input channels. Per channel it loads its window, 3 or 4 vec4 cut by swizzles, and
-// the lanes together the R x T weights, which subgroupBroadcast hands round; in the plain variant each lane loads
-// all of them; for real GPUs there is a third, in which a workgroup first copies the weights of several input channels
-// to workgroup memory. Weights stay in PyTorch's layout and are loaded as scalars, four of which cost 1.6 vec4s (NOTES.md).
+// much to do) and R output channels (in each phase) as named accumulators; it walks the input channels. Per channel it
+// loads its window, a few vec4s cut by swizzles, and the lanes together the R x T weights, which subgroupBroadcast hands
+// round; in the plain variant each lane loads all of them; for real GPUs there is a third, in which a workgroup first
+// copies the weights of several input channels to workgroup memory. Weights stay in PyTorch's layout and are loaded as
+// scalars, four of which cost 1.6 vec4s (NOTES.md).
 // Long kernels and large strides go to the naive kernel, one invocation an output, whose code does not grow.
 
 import type { Engine } from '../../engine/engine.ts';

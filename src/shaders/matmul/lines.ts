@@ -40,8 +40,8 @@ function rowsOperand(p: Product, R: number, lanes: number) {
 }
 
 /**
- * Columns of B: four of them from `n` on, as one vec4 for each of four k; block c of a lane. A vec4 that is that of one k alone is
- * loaded where it is used, so that fewer of them live at once.
+ * Columns of B: four of them from `n` on, as one vec4 for each of four k; block c of a lane. A vec4 that belongs to one
+ * k alone is loaded where it is used, so that fewer of them live at once.
  */
 function columnsOperand(p: Product, c: number) {
   const alongN = !p.transposeB;
